@@ -1,0 +1,1 @@
+"""The business of Rapport, and the program that serves it."""

@@ -1,0 +1,32 @@
+"""The tables, one file an entity. Import them from here: mappers resolve only once all of them are known."""
+
+import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and Role.)
+from app.models.contact import Contact
+from app.models.customer import Customer
+from app.models.external_ref import ExternalRef
+from app.models.opportunity import Opportunity, StageChange
+from app.models.order import Order, OrderLine, OrderStatusChange
+from app.models.product import Product
+from app.models.stage import Stage
+from app.models.ticket import Ticket, TicketComment
+from auth.models import FieldGrant, Grant, Role, Team, User
+
+__all__ = [
+    "Contact",
+    "Customer",
+    "ExternalRef",
+    "FieldGrant",
+    "Grant",
+    "Opportunity",
+    "Order",
+    "OrderLine",
+    "OrderStatusChange",
+    "Product",
+    "Role",
+    "Stage",
+    "StageChange",
+    "Team",
+    "Ticket",
+    "TicketComment",
+    "User",
+]

@@ -1,0 +1,76 @@
+"""Customers: the people and companies that the shop serves."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID
+
+from sqlalchemy import Index, Text, literal_column
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, Relationship
+
+from app.models.base import Record, alive, choice, moment, number, ordered, searched, short, words
+from app.models.enums import CustomerKind, CustomerStatus, CustomerTier
+from app.models.external_ref import ExternalRef, external_refs
+
+if TYPE_CHECKING:
+    from app.models.contact import Contact
+    from app.models.opportunity import Opportunity
+    from app.models.order import Order
+    from app.models.ticket import Ticket
+    from auth.models import User
+
+
+class Customer(Record, table=True):
+    """A person or company. A merged customer points at the survivor, which answers for its id."""
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        *short("code", "name", "email", "phone"),
+        alive("uq_customers_code", "code"),
+        *ordered("customers", "created_at"),
+        *ordered("customers", "updated_at"),
+        *ordered("customers", "name", text_column=True),
+        *ordered("customers", "code", text_column=True),
+        Index("ix_customers_kind_created_at_id", "kind", "created_at", "id"),
+        Index("ix_customers_tier_created_at_id", "tier", "created_at", "id"),
+        Index("ix_customers_status_created_at_id", "status", "created_at", "id"),
+        Index("ix_customers_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_customers_merged_into_id", "merged_into_id"),
+        Index("ix_customers_tags", "tags", postgresql_using="gin"),
+        Index("ix_customers_name_lower", literal_column("lower(name) text_pattern_ops")),
+        Index("ix_customers_code_lower", literal_column("lower(code) text_pattern_ops")),
+        Index("ix_customers_email_lower", literal_column("lower(email) text_pattern_ops")),
+        Index("ix_customers_phone_lower", literal_column("lower(phone) text_pattern_ops")),
+        searched("customers", "name", "code", "email", "phone", "source", "industry", "city", "region", "country"),
+    )
+    prefix: ClassVar[str] = "cus"
+
+    code: str = number("C", "customer_codes")
+    name: str = words(required=True)
+    kind: CustomerKind = choice(CustomerKind, default=CustomerKind.COMPANY)
+    email: str | None = words()
+    phone: str | None = words()
+    tier: CustomerTier = choice(CustomerTier, default=CustomerTier.STANDARD)
+    status: CustomerStatus = choice(CustomerStatus, default=CustomerStatus.LEAD)
+    source: str | None = words()
+    industry: str | None = words()
+    city: str | None = words()
+    region: str | None = words()
+    country: str | None = words()
+    tags: list[str] = Field(
+        default_factory=list,
+        sa_type=ARRAY(Text),  # type: ignore[call-overload]
+        nullable=False,
+        sa_column_kwargs={"server_default": "{}"},
+    )
+    notes: str | None = words()
+    owner_id: UUID | None = Field(default=None, foreign_key="users.id")
+    merged_into_id: UUID | None = Field(default=None, foreign_key="customers.id")
+    deleted_at: datetime | None = moment()
+
+    owner: "User" = Relationship(sa_relationship_kwargs={"foreign_keys": "Customer.owner_id"})
+    contacts: list["Contact"] = Relationship(back_populates="customer")
+    opportunities: list["Opportunity"] = Relationship(back_populates="customer")
+    orders: list["Order"] = Relationship(back_populates="customer")
+    tickets: list["Ticket"] = Relationship(back_populates="customer")
+    external_refs: list[ExternalRef] = external_refs("Customer")

@@ -1,0 +1,112 @@
+"""The closed sets of values that records hold. Members stand in the order in which the API lists them."""
+
+from enum import StrEnum, auto
+
+
+class Upper(StrEnum):
+    """A set whose values are its members' names, as GraphQL prints them."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
+
+class CustomerKind(Upper):
+    """Whether a customer is a person or a company."""
+
+    PERSON = auto()
+    COMPANY = auto()
+
+
+class CustomerTier(Upper):
+    """How valued a customer is."""
+
+    STANDARD = auto()
+    SILVER = auto()
+    GOLD = auto()
+    PLATINUM = auto()
+
+
+class CustomerStatus(Upper):
+    """Where a customer stands in its life with the shop."""
+
+    LEAD = auto()
+    ACTIVE = auto()
+    DORMANT = auto()
+    LOST = auto()
+
+
+class StageKind(Upper):
+    """Whether a stage of the pipeline is under way, or which end it is."""
+
+    OPEN = auto()
+    WON = auto()
+    LOST = auto()
+
+
+class OrderStatus(Upper):
+    """The states of an order."""
+
+    PENDING_PAYMENT = auto()
+    PAID = auto()
+    SHIPPED = auto()
+    DELIVERED = auto()
+    COMPLETED = auto()
+    CANCELLED = auto()
+    REFUNDED = auto()
+
+
+class TicketStatus(Upper):
+    """The states of a ticket."""
+
+    OPEN = auto()
+    PENDING = auto()
+    RESOLVED = auto()
+    CLOSED = auto()
+
+
+class TicketPriority(Upper):
+    """Urgency, the least urgent first."""
+
+    LOW = auto()
+    NORMAL = auto()
+    HIGH = auto()
+    URGENT = auto()
+
+
+class TicketKind(Upper):
+    """What a ticket is about."""
+
+    INQUIRY = auto()
+    COMPLAINT = auto()
+    AFTER_SALES = auto()
+    TECHNICAL = auto()
+    OTHER = auto()
+
+
+class TicketChannel(Upper):
+    """How a ticket reached the shop."""
+
+    PHONE = auto()
+    EMAIL = auto()
+    CHAT = auto()
+    WEB = auto()
+    SOCIAL = auto()
+
+
+class RowScope(Upper):
+    """Which rows a grant covers, the fewest first."""
+
+    NONE = auto()
+    OWN = auto()
+    ASSIGNED = auto()
+    TEAM = auto()
+    ALL = auto()
+
+
+class FieldAccess(Upper):
+    """How much of a field a role may see."""
+
+    HIDDEN = auto()
+    MASKED = auto()
+    READ = auto()

@@ -1,0 +1,83 @@
+"""The settings of the program: one frozen object, read once from the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two installations."""
+
+    model_config = SettingsConfigDict(env_prefix="RAPPORT_", frozen=True, extra="ignore", populate_by_name=True)
+
+    environment: Literal["development", "production"] = Field(
+        default="development", description="In production, secrets must be set and nothing is shown to strangers."
+    )
+    data_dir: Path = Field(default=Path(".data"), description="Where the embedded PostgreSQL and local secrets live.")
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="An external PostgreSQL 15 or later; absent, the embedded one is started.",
+    )
+    database_replica_urls: list[str] = Field(
+        default_factory=list,
+        validation_alias=AliasChoices("DATABASE_REPLICA_URLS", "database_replica_urls"),
+        description="Read replicas, as a JSON list of URLs; reads go to them in turn.",
+    )
+    host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("HOST", "host"), description="Address served.")
+    port: int = Field(default=8000, validation_alias=AliasChoices("PORT", "port"), description="Port served.")
+    workers: int = Field(default=1, ge=1, description="Server processes.")
+    secret: str | None = Field(
+        default=None,
+        description="The key that signs tokens and cursors, 32 characters or more; made and kept in development.",
+    )
+    debug: bool = Field(default=False, description="Shows ADMIN the plan of each read; never in production.")
+    introspection: bool | None = Field(
+        default=None, description="Whether the schema may be asked for; absent: in development only."
+    )
+    graphiql: bool = Field(default=True, description="Serves GraphiQL to browsers at /graphql.")
+    shortcut: bool = Field(default=True, description="Answers repeated reads without entering the GraphQL executor.")
+
+    shop_name: str = Field(default="Rapport Demo Shop", description="The shop's name.")
+    shop_currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="The shop's currency, ISO 4217.")
+    shop_timezone: str = Field(default="Europe/Berlin", description="The shop's time zone, an IANA name.")
+    shop_locale: str = Field(default="en", description="The shop's locale, BCP 47.")
+
+    access_token_seconds: int = Field(default=900, gt=0, description="Life of an access token.")
+    refresh_token_seconds: int = Field(default=2_592_000, gt=0, description="Life of a refresh token.")
+    password_workers: int = Field(default=1, ge=1, description="Passwords hashed at once, each for about 0.1 s.")
+    password_queue: int = Field(default=50, ge=1, description="Sign-ins that may wait for hashing; more are refused.")
+
+    read_pool: int = Field(default=8, ge=1, description="Connections for reading, each worker.")
+    write_pool: int = Field(default=4, ge=1, description="Connections for writing, each worker.")
+    root_concurrency: int = Field(default=4, ge=1, description="Root fields of one operation that run at once.")
+    statement_timeout_ms: int = Field(default=10_000, gt=0, description="Longest a read statement may run.")
+
+    max_depth: int = Field(default=12, ge=1, description="Nesting of fields in an operation.")
+    max_aliases: int = Field(default=50, ge=0, description="Aliases in an operation, through fragments too.")
+    max_fields: int = Field(default=2_000, ge=1, description="Fields in an operation, through fragments too.")
+    max_tokens: int = Field(default=5_000, ge=1, description="Lexical tokens in a document.")
+    max_cost: int = Field(default=100_000, ge=1, description="Rows that an operation may touch.")
+    max_body_bytes: int = Field(default=262_144, ge=1, description="Bytes in a request body.")
+    max_filter_terms: int = Field(default=200, ge=1, description="Comparisons in the filters of an operation.")
+    plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
+    document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
+
+    @property
+    def production(self) -> bool:
+        """Whether this is a production installation."""
+        return self.environment == "production"
+
+    @property
+    def shows_schema(self) -> bool:
+        """Whether introspection is answered."""
+        return not self.production if self.introspection is None else self.introspection
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

@@ -1,0 +1,116 @@
+"""Users, teams, and the roles and grants that say what they may do."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, literal_column, text
+from sqlmodel import Field, Relationship
+
+from app.models.base import Entity, Record, Versioned, choice, moment, ordered, searched, short, words
+from app.models.enums import FieldAccess, RowScope
+
+
+class Team(Versioned, table=True):
+    """A group of users who see one another's rows where a grant covers ``TEAM``."""
+
+    __tablename__ = "teams"
+    __table_args__ = (
+        *short("name"),
+        Index("uq_teams_name", literal_column('name COLLATE "C"'), unique=True),
+        Index("ix_teams_region", "region"),
+    )
+    prefix: ClassVar[str] = "tm"
+
+    name: str = words(required=True)
+    region: str | None = words()
+
+    members: list["User"] = Relationship(
+        back_populates="team", sa_relationship_kwargs={"order_by": '(collate(User.name, "C"), User.id)'}
+    )
+
+
+class Role(Versioned, table=True):
+    """A named set of grants. ``access_version`` rises, by trigger, with every change of what the role may do."""
+
+    __tablename__ = "roles"
+    __table_args__ = (*short("name"), Index("uq_roles_name", literal_column('name COLLATE "C"'), unique=True))
+    prefix: ClassVar[str] = "rol"
+
+    name: str = words(required=True)
+    description: str | None = words()
+    built_in: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    access_version: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
+
+    grants: list["Grant"] = Relationship(
+        back_populates="role", sa_relationship_kwargs={"order_by": "(Grant.entity, Grant.action)"}
+    )
+    users: list["User"] = Relationship(back_populates="role")
+
+
+class Grant(Entity, table=True):
+    """One action on one entity, and the rows it covers. Entity, action and fields are named as in the API."""
+
+    __tablename__ = "grants"
+    __table_args__ = (UniqueConstraint("role_id", "entity", "action"),)
+    prefix: ClassVar[str] = "grt"
+    parent: ClassVar[str | None] = "role"
+
+    role_id: UUID = Field(foreign_key="roles.id", ondelete="CASCADE")
+    entity: str = words(required=True)
+    action: str = words(required=True)
+    rows: RowScope = choice(RowScope)
+
+    role: Role = Relationship(back_populates="grants")
+    fields: list["FieldGrant"] = Relationship(  # type: ignore[assignment]  # The contract's name; pydantic's class attribute is deprecated.
+        back_populates="grant", sa_relationship_kwargs={"order_by": "(FieldGrant.position, FieldGrant.id)"}
+    )
+
+
+class FieldGrant(Entity, table=True):
+    """How much of one field a grant opens: ``access`` on the rows of ``on_rows``, ``otherwise`` elsewhere."""
+
+    __tablename__ = "field_grants"
+    __table_args__ = (UniqueConstraint("grant_id", "field"),)
+    prefix: ClassVar[str] = "fgr"
+    parent: ClassVar[str | None] = "grant"
+
+    grant_id: UUID = Field(foreign_key="grants.id", ondelete="CASCADE")
+    position: int
+    field: str = words(required=True)
+    access: FieldAccess = choice(FieldAccess)
+    on_rows: RowScope = choice(RowScope)
+    otherwise: FieldAccess = choice(FieldAccess, check="otherwise")
+
+    grant: Grant = Relationship(back_populates="fields")
+
+
+class User(Record, table=True):
+    """Somebody who may sign in. ``access_version`` rises, by trigger, when role, team, or active changes."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        *short("name", "email"),
+        Index("uq_users_email_lower", literal_column("lower(email)"), unique=True),
+        *ordered("users", "created_at"),
+        *ordered("users", "updated_at"),
+        *ordered("users", "name", text_column=True),
+        *ordered("users", "email", text_column=True),
+        *ordered("users", "last_login_at", nullable=True),
+        Index("ix_users_role_id", "role_id"),
+        Index("ix_users_team_id", "team_id"),
+        searched("users", "name", "email"),
+    )
+    prefix: ClassVar[str] = "usr"
+
+    name: str = words(required=True)
+    email: str = words(required=True)
+    active: bool = Field(default=True, sa_column_kwargs={"server_default": "true"})
+    role_id: UUID = Field(foreign_key="roles.id")
+    team_id: UUID | None = Field(default=None, foreign_key="teams.id")
+    password_hash: str | None = words()
+    last_login_at: datetime | None = moment()
+    access_version: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
+
+    role: Role = Relationship(back_populates="users")
+    team: Team = Relationship(back_populates="members")

@@ -1,0 +1,87 @@
+"""One PostgreSQL for all tests: the embedded one, or that of DATABASE_URL. A test that writes has its own copy."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import anyio
+import asyncpg
+import pytest
+
+from app.db.database import create_database
+from app.db.embedded import EmbeddedPostgres
+from app.db.migrate import migrate
+from auth.builtin import sync_built_in_roles
+
+
+class Server:
+    """A PostgreSQL server on which tests make and drop databases."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self.run = uuid4().hex[:8]
+        self._count = 0
+
+    def url(self, name: str) -> str:
+        return urlunsplit(self._parts._replace(path=f"/{name}"))
+
+    async def execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def copy(self, template: str) -> str:
+        """The URL of a new database with everything that ``template`` holds."""
+        self._count += 1
+        name = f"rapport_{self.run}_{self._count}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    async def drop(self, url: str) -> None:
+        await self.execute(f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    if external := os.environ.get("DATABASE_URL"):
+        yield Server(external)
+        return
+    with tempfile.TemporaryDirectory(prefix="rapport-test-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        with EmbeddedPostgres(Path(folder)) as embedded:
+            yield Server(embedded.url("postgres"))
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Server) -> Iterator[str]:
+    """The name of a database with all tables and the built-in roles, and nothing else. Copy it; do not write to it."""
+    name = f"rapport_{server.run}_migrated"
+
+    async def make() -> None:
+        await create_database(server.url(name))
+        await migrate(server.url(name))
+        connection = await asyncpg.connect(server.url(name))
+        await sync_built_in_roles(connection)
+        await connection.close()
+
+    anyio.run(make)
+    yield name
+    anyio.run(server.drop, server.url(name))
+
+
+@pytest.fixture
+async def empty_database(server: Server, migrated: str) -> AsyncIterator[str]:
+    """The URL of a database of the test's own: tables, built-in roles, no rows."""
+    url = await server.copy(migrated)
+    yield url
+    await server.drop(url)
