@@ -22,11 +22,6 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
         description="An external PostgreSQL 15 or later; absent, the embedded one is started.",
     )
-    database_replica_urls: list[str] = Field(
-        default_factory=list,
-        validation_alias=AliasChoices("DATABASE_REPLICA_URLS", "database_replica_urls"),
-        description="Read replicas, as a JSON list of URLs; reads go to them in turn.",
-    )
     host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("HOST", "host"), description="Address served.")
     port: int = Field(default=8000, validation_alias=AliasChoices("PORT", "port"), description="Port served.")
     workers: int = Field(default=1, ge=1, description="Server processes.")

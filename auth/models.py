@@ -1,13 +1,14 @@
 """Users, teams, and the roles and grants that say what they may do."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, literal_column, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, literal_column, text
 from sqlmodel import Field, Relationship
 
-from app.models.base import Entity, Record, Versioned, choice, moment, ordered, searched, short, words
+from app.models.base import Entity, Record, Summary, Versioned, choice, moment, ordered, searched, short, words
 from app.models.enums import FieldAccess, RowScope
 
 
@@ -21,6 +22,7 @@ class Team(Versioned, table=True):
         Index("ix_teams_region", "region"),
     )
     prefix: ClassVar[str] = "tm"
+    listed: ClassVar[tuple[str, ...]] = ("name", "id")
 
     name: str = words(required=True)
     region: str | None = words()
@@ -36,6 +38,8 @@ class Role(Versioned, table=True):
     __tablename__ = "roles"
     __table_args__ = (*short("name"), Index("uq_roles_name", literal_column('name COLLATE "C"'), unique=True))
     prefix: ClassVar[str] = "rol"
+    listed: ClassVar[tuple[str, ...]] = ("name", "id")
+    summaries: ClassVar[Mapping[str, Summary]] = {"user_count": Summary("users", "count")}
 
     name: str = words(required=True)
     description: str | None = words()
@@ -102,6 +106,7 @@ class User(Record, table=True):
         searched("users", "name", "email"),
     )
     prefix: ClassVar[str] = "usr"
+    searched: ClassVar[tuple[str, ...]] = ("name", "email")
 
     name: str = words(required=True)
     email: str = words(required=True)
@@ -114,3 +119,24 @@ class User(Record, table=True):
 
     role: Role = Relationship(back_populates="users")
     team: Team = Relationship(back_populates="members")
+
+
+class Session(Entity, table=True):
+    """A sign-in that lasts: the refresh token is kept as a SHA-256 hash only."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index("uq_sessions_refresh_hash", "refresh_hash", unique=True),
+        Index("ix_sessions_user_id_last_used_at", "user_id", "last_used_at"),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
+    prefix: ClassVar[str] = "ses"
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    refresh_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+    created_at: datetime = moment(required=True)
+    last_used_at: datetime = moment(required=True)
+    expires_at: datetime = moment(required=True)
+    revoked_at: datetime | None = moment()
+    ip: str | None = words()
+    user_agent: str | None = words()

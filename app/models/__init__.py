@@ -9,7 +9,7 @@ from app.models.order import Order, OrderLine, OrderStatusChange
 from app.models.product import Product
 from app.models.stage import Stage
 from app.models.ticket import Ticket, TicketComment
-from auth.models import FieldGrant, Grant, Role, Team, User
+from auth.models import FieldGrant, Grant, Role, Session, Team, User
 
 __all__ = [
     "Contact",
@@ -23,6 +23,7 @@ __all__ = [
     "OrderStatusChange",
     "Product",
     "Role",
+    "Session",
     "Stage",
     "StageChange",
     "Team",

@@ -1,8 +1,10 @@
 """What every table shares: keys, times, versions, and how money, text and enums are stored."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, Enum, Index, Numeric, Text, func, literal_column, text
@@ -28,12 +30,29 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A figure over the rows at the end of ``relation``: how many there are, or the latest value of ``attribute``."""
+
+    relation: str
+    function: Literal["count", "max"]
+    attribute: str | None = None
+
+
 class Entity(SQLModel):
-    """A table of the business. ``prefix`` opens the typed ids of its rows; ``parent`` names the relation it follows."""
+    """A table of the business.
+
+    ``prefix`` opens the typed ids of its rows, ``parent`` names the relation that it follows in every right,
+    ``searched`` the attributes that a search looks into, ``summaries`` its figures over related rows, ``listed`` the
+    order in which it is listed where it is listed whole.
+    """
 
     model_config = {"ignored_types": (hybrid_property,)}
     prefix: ClassVar[str]
     parent: ClassVar[str | None] = None
+    searched: ClassVar[tuple[str, ...]] = ()
+    summaries: ClassVar[Mapping[str, Summary]] = {}
+    listed: ClassVar[tuple[str, ...]] = ()
     id: UUID = Field(default_factory=new_id, primary_key=True)
 
 

@@ -36,6 +36,7 @@ class Contact(Record, table=True):
     )
     prefix: ClassVar[str] = "con"
     parent: ClassVar[str | None] = "customer"
+    searched: ClassVar[tuple[str, ...]] = ("first_name", "last_name", "email", "phone")
 
     customer_id: UUID = Field(foreign_key="customers.id")
     first_name: str = words(required=True)

@@ -1,5 +1,6 @@
 """Customers: the people and companies that the shop serves."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy import Index, Text, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, Relationship
 
-from app.models.base import Record, alive, choice, moment, number, ordered, searched, short, words
+from app.models.base import Record, Summary, alive, choice, moment, number, ordered, searched, short, words
 from app.models.enums import CustomerKind, CustomerStatus, CustomerTier
 from app.models.external_ref import ExternalRef, external_refs
 
@@ -44,6 +45,11 @@ class Customer(Record, table=True):
         searched("customers", "name", "code", "email", "phone", "source", "industry", "city", "region", "country"),
     )
     prefix: ClassVar[str] = "cus"
+    searched: ClassVar[tuple[str, ...]] = ("name", "code", "email", "phone")
+    summaries: ClassVar[Mapping[str, Summary]] = {
+        "order_count": Summary("orders", "count"),
+        "last_order_at": Summary("orders", "max", "placed_at"),
+    }
 
     code: str = number("C", "customer_codes")
     name: str = words(required=True)

@@ -73,6 +73,7 @@ class Opportunity(Record, table=True):
         searched("opportunities", "name", "loss_reason"),
     )
     prefix: ClassVar[str] = "opp"
+    searched: ClassVar[tuple[str, ...]] = ("name",)
     parent: ClassVar[str | None] = "customer"
 
     name: str = words(required=True)

@@ -58,6 +58,7 @@ class Order(Record, table=True):
         searched("orders", "number", "channel"),
     )
     prefix: ClassVar[str] = "ord"
+    searched: ClassVar[tuple[str, ...]] = ("number",)
     parent: ClassVar[str | None] = "customer"
 
     number: str = number("O", "order_numbers")

@@ -30,6 +30,7 @@ class Product(Record, table=True):
         *amount_checks("price"),
     )
     prefix: ClassVar[str] = "prd"
+    searched: ClassVar[tuple[str, ...]] = ("sku", "name")
 
     sku: str = words(required=True)
     name: str = words(required=True)

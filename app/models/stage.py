@@ -22,6 +22,7 @@ class Stage(Record, table=True):
         Index("ix_stages_position_id", "position", "id"),
     )
     prefix: ClassVar[str] = "stg"
+    listed: ClassVar[tuple[str, ...]] = ("position", "id")
 
     name: str = words(required=True)
     kind: StageKind = choice(StageKind, default=StageKind.OPEN)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, and_, case, func, literal_column, or_
+from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, and_, case, func, literal_column, or_
 from sqlmodel import Field, Relationship
 
 from app.models.base import Entity, Record, choice, moment, number, ordered, searched, short, utcnow, words
@@ -24,7 +24,10 @@ _UNSETTLED = (TicketStatus.OPEN, TicketStatus.PENDING)
 
 def _urgency(row: Any) -> Any:
     return case(
-        *((row.priority == literal_column(f"'{p}'"), literal_column(str(n))) for n, p in enumerate(TicketPriority))
+        *(
+            (row.priority == literal_column(f"'{p}'"), literal_column(str(n), Integer))
+            for n, p in enumerate(TicketPriority)
+        )
     )
 
 
@@ -66,6 +69,7 @@ class Ticket(Record, table=True):
         searched("tickets", "number", "subject", "category"),
     )
     prefix: ClassVar[str] = "tkt"
+    searched: ClassVar[tuple[str, ...]] = ("number", "subject")
     parent: ClassVar[str | None] = "customer"
 
     number: str = number("T", "ticket_numbers")

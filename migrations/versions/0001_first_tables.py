@@ -986,11 +986,29 @@ def upgrade() -> None:
     op.create_index(
         "ix_ticket_comments_ticket_id_created_at_id", "ticket_comments", ["ticket_id", "created_at", "id"], unique=False
     )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("refresh_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ip", sa.Text(), nullable=True),
+        sa.Column("user_agent", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+    )
+    op.create_index("uq_sessions_refresh_hash", "sessions", ["refresh_hash"], unique=True)
+    op.create_index("ix_sessions_user_id_last_used_at", "sessions", ["user_id", "last_used_at"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     for statement in TRIGGERS:
         op.execute(statement)
 
 
 def downgrade() -> None:
+    op.drop_table("sessions")
     op.drop_index("ix_ticket_comments_ticket_id_created_at_id", table_name="ticket_comments")
     op.drop_index("ix_ticket_comments_author_id", table_name="ticket_comments")
     op.drop_table("ticket_comments")

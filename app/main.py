@@ -1,0 +1,100 @@
+"""create_app: the one place that puts everything together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.routing import Route
+
+from app.reading.cursors import CursorKeys
+from app.reading.fetch import Reader
+from app.secret import server_secret
+from app.settings import Settings
+from auth.loading import AccessCache
+from auth.passwords import Passwords
+from auth.signing_in import SignIn
+from auth.tokens import AccessTokens
+from schema.context import Services
+from schema.planning import Planner
+from schema.schema import build_schema
+from schema.view import GraphQLView
+
+Scope = dict[str, object]
+
+
+class Server:
+    """Everything that one process needs to answer."""
+
+    def __init__(self, settings: Settings, url: str, reader: Reader, writers: asyncpg.Pool) -> None:
+        secret = server_secret(settings)
+        self.url = url
+        self.reader = reader
+        self.writers = writers
+        self.passwords = Passwords(settings.password_workers, settings.password_queue)
+        self.tokens = AccessTokens(secret, settings.access_token_seconds)
+        self.accesses = AccessCache(reader.pool)
+        schema = build_schema()
+        self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
+        sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
+        services = Services(settings, reader, self.accesses, self.planner, sign_in)
+        self.view = GraphQLView(schema, services, self.tokens)
+
+    async def close(self) -> None:
+        """Let everything go."""
+        self.passwords.close()
+        await self.reader.close()
+        await self.writers.close()
+
+
+async def open_server(settings: Settings, url: str) -> Server:
+    """A server on the database of ``url``."""
+    reader = await Reader.open(url, settings)
+    writers = await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=settings.write_pool,
+        server_settings={"application_name": "rapport write", "TimeZone": "UTC", "jit": "off"},
+    )
+    return Server(settings, url, reader, writers)
+
+
+def create_app(settings: Settings, url: str) -> Starlette:
+    """The ASGI application on the database of ``url``."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        server = await open_server(settings, url)
+        app.state.server = server
+        yield
+        await server.close()
+
+    async def live(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "live"})
+
+    async def ready(request: Request) -> JSONResponse:
+        try:
+            await request.app.state.server.reader.pool.fetchval("SELECT 1", timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return JSONResponse({"status": "the database does not answer"}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    async def home(_: Request) -> RedirectResponse:
+        return RedirectResponse("/graphql")
+
+    class GraphQL:
+        async def __call__(self, scope: Scope, receive: object, send: object) -> None:
+            await app.state.server.view(scope, receive, send)
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", GraphQL()),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/", home),
+        ],
+        lifespan=lifespan,
+    )
+    return app

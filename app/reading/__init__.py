@@ -1,0 +1,1 @@
+"""Reads: what is asked, as a value; its compilation to one statement; and its execution."""

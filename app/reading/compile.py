@@ -1,0 +1,258 @@
+"""From an authorized read to one statement whose result is the finished JSON.
+
+Names that the statement makes for itself contain ``#``, which GraphQL forbids, so that no response key can hide them.
+Every list is a correlated subquery with its own conditions, order and limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    ColumnElement,
+    Text,
+    Uuid,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    null,
+    select,
+)
+from sqlalchemy.orm import aliased
+
+from app.models.base import Entity
+from app.reading.binding import Binder, Statement, compile_statement
+from app.reading.cursors import CursorKeys
+from app.reading.filters import FilterCompiler
+from app.reading.keyset import Key
+from app.reading.pages import connection
+from app.reading.printing import effective, printed, shown
+from app.reading.read import (
+    EVERYTHING,
+    Constant,
+    Field,
+    Leaf,
+    MoneyField,
+    NodesRead,
+    Operand,
+    Read,
+    SummaryField,
+    ToMany,
+    ToOne,
+)
+from app.reading.relations import Relation, currency_of, is_nullable, relation
+from app.reading.sight import AuthorizedRead, How, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A row at hand: where a relation starts from. A deleted one shows nothing of what follows it."""
+
+    entity: type[Entity]
+    row: Any
+    may_be_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The way from a row at hand to the rows of a read."""
+
+    near: Near
+    relation: Relation
+
+    def link(self, far: Any) -> list[ColumnElement[bool]]:
+        """The conditions under which ``far`` is there."""
+        conditions = self.relation.link(self.near.row, far)
+        if self.near.may_be_deleted and self.relation.from_parent:
+            conditions.append(self.near.row.deleted_at.is_(None))
+        return conditions
+
+
+def compile_read(authorized: AuthorizedRead, cursors: CursorKeys) -> Statement:
+    """The statement for ``authorized``: one row of the caller's present access version and the JSON."""
+    compiler = Compiler(authorized.sight, cursors)
+    root = authorized.root
+    data = compiler.nodes(root) if isinstance(root, NodesRead) else compiler.root(root)
+    statement = select(authorized.sight.version.label("#version"), data.label("#data"))
+    return compile_statement(statement, compiler.binder)
+
+
+class Compiler:
+    """Compiles one statement."""
+
+    def __init__(self, sight: Sight, cursors: CursorKeys) -> None:
+        self.sight = sight
+        self.cursors = cursors
+        self.binder = Binder()
+        self.filters = FilterCompiler(sight, self.binder)
+        self._names = 0
+
+    def name(self) -> str:
+        """A name that nothing else in the statement has."""
+        self._names += 1
+        return f"#{self._names}"
+
+    def alias(self, entity: type[Entity]) -> Any:
+        """The table of ``entity`` under a name of its own."""
+        return aliased(entity, name=self.name())
+
+    def root(self, read: Read) -> ColumnElement[Any]:
+        """The JSON of a root field: an object or null, a list, or a connection."""
+        if read.page is not None:
+            return connection(self, read, None)
+        return self.one(read, None) if read.id is not None else self.many(read, None)
+
+    def one(self, read: Read, step: Step | None, at: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
+        """The JSON object of the one row of ``read``, or null. ``at`` is the row's id where the read has none."""
+        row = self.alias(read.entity)
+        conditions = self.conditions(read, row, step, "row", at)
+        columns = self.columns(Near(read.entity, row, read.include_deleted), read.fields)
+        inner = select(*columns).where(*conditions)
+        if step is not None:
+            inner = inner.correlate(step.near.row)
+        elif at is not None:
+            inner = inner.correlate(at.table)  # type: ignore[attr-defined]
+        whole = literal_column(_whole(read.fields))
+        value = func.row_to_json(whole) if read.fields else whole
+        return select(value).select_from(inner.subquery("#x")).scalar_subquery()
+
+    def many(self, read: Read, step: Step | None) -> ColumnElement[Any]:
+        """The JSON list of all rows of ``read``."""
+        row = self.alias(read.entity)
+        keys = [self.key(read.entity, row, term.attribute, term.descending) for term in read.order]
+        inner = (
+            select(*self.columns(Near(read.entity, row, read.include_deleted), read.fields))
+            .where(*self.conditions(read, row, step, "row" if step else "set"))
+            .order_by(*(key.value.desc() if key.descending else key.value for key in keys))
+        )
+        if step is not None:
+            inner = inner.correlate(step.near.row)
+        return listed(_whole(read.fields), inner.subquery("#x"))
+
+    def nodes(self, root: NodesRead) -> ColumnElement[Any]:
+        """The JSON of rows of any entity by typed id, each null where it is not to be seen."""
+        ids = root.ids
+        places = func.unnest(
+            self.binder.bind(
+                Operand(lambda v: [kind for kind, _ in ids.convert(v)], ids.source, ids.constant), ARRAY(Text())
+            ),
+            self.binder.bind(
+                Operand(lambda v: [uid for _, uid in ids.convert(v)], ids.source, ids.constant), ARRAY(Uuid())
+            ),
+        ).table_valued(column("kind", Text), column("id", Uuid), with_ordinality="place", name="#ids")
+        whens = [(places.c.kind == read.entity.prefix, self.one(read, None, places.c.id)) for read in root.reads]
+        value = case(*whens, else_=null()) if whens else cast(null(), JSON)
+        if root.single:
+            return select(value).select_from(places).scalar_subquery()
+        # Every row makes one element, so that NULLs stand for what is not there.
+        element = func.coalesce(value, literal_column("'null'::json"))
+        inner = select(element.label("#e")).select_from(places).order_by(places.c.place).subquery("#x")
+        return listed('"#x"."#e"', inner)
+
+    def conditions(
+        self, read: Read, row: Any, step: Step | None, how: How, at: ColumnElement[Any] | None = None
+    ) -> list[ColumnElement[bool]]:
+        """All conditions on the rows of ``read``: the way to them, the caller's rights, filter and search."""
+        conditions = step.link(row) if step else []
+        if read.id is not None:
+            at = self.binder.bind(read.id, Uuid())
+        if at is not None:
+            conditions.append(row.id == self._survivor(read.entity, at))
+        if step is None or not step.relation.to_parent:
+            conditions += self.sight.rows(
+                read.entity,
+                row,
+                how,
+                include_deleted=read.include_deleted,
+                parent_seen=step is not None and step.relation.from_parent,
+            )
+        if read.where != EVERYTHING:
+            conditions.append(self.filters.condition(read.entity, row, read.where))
+        return conditions + self.filters.search(read.entity, row, read.search)
+
+    def _survivor(self, entity: type[Entity], at: ColumnElement[Any]) -> ColumnElement[Any]:
+        if not hasattr(entity, "merged_into_id"):
+            return at
+        merged = aliased(entity)
+        found = select(merged.merged_into_id).where(merged.id == at)
+        return func.coalesce(found.scalar_subquery(), at)
+
+    def key(self, entity: type[Entity], row: Any, attribute: str, descending: bool) -> Key:
+        """One term of an order: text by code point, NULL where the caller may not read the value."""
+        treatment = self.sight.treatment(entity, attribute, row)
+        value = effective(getattr(row, attribute), treatment)
+        if isinstance(value.type, Text):
+            value = value.collate("C")
+        return Key(value, descending, treatment.readable is not True or is_nullable(entity, attribute))
+
+    def columns(self, near: Near, fields: Sequence[Field]) -> list[ColumnElement[Any]]:
+        """One labelled column a field; an empty object where there are none."""
+        if not fields:
+            return [literal_column("'{}'::json").label("#empty")]
+        return [self._column(near, field).label(field.key) for field in fields]
+
+    def _column(self, near: Near, field: Field) -> ColumnElement[Any]:
+        entity, row = near.entity, near.row
+        match field:
+            case Constant(_, value):
+                return literal_column(f"'{value}'", Text)
+            case Leaf(_, attribute):
+                treatment = self.sight.treatment(entity, attribute, row)
+                return shown(entity, attribute, getattr(row, attribute), treatment)
+            case MoneyField():
+                return self._money(near, field)
+            case SummaryField(_, name):
+                return self._summary(near, name)
+            case ToOne(_, name, read):
+                return self._to_one(near, name, read)
+            case ToMany(_, name, read):
+                step = Step(near, relation(entity, name))
+                return connection(self, read, step) if read.page is not None else self.many(read, step)
+
+    def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
+        currency = getattr(near.row, currency_of(near.entity, field.attribute) or "")
+        amount = cast(getattr(near.row, field.attribute), Text)
+        parts = [
+            literal_column(f"'{part.value}'").label(part.key)
+            if isinstance(part, Constant)
+            else (amount if part[1] == "amount" else currency).label(part[0])
+            for part in field.parts
+        ]
+        inner = select(*(parts or self.columns(near, ()))).correlate(near.row).subquery("#x")
+        whole = literal_column(_whole(parts))
+        return select(func.row_to_json(whole) if parts else whole).select_from(inner).scalar_subquery()
+
+    def _summary(self, near: Near, name: str) -> ColumnElement[Any]:
+        summary = near.entity.summaries[name]
+        step = Step(near, relation(near.entity, summary.relation))
+        read = Read(step.relation.target)
+        row = self.alias(read.entity)
+        value: ColumnElement[Any] = func.count()
+        if summary.function == "max" and summary.attribute:
+            treatment = self.sight.treatment(read.entity, summary.attribute, row)
+            column = getattr(row, summary.attribute)
+            value = printed(read.entity, func.max(effective(column, treatment), type_=column.type))
+        inner = select(value).select_from(row).where(*self.conditions(read, row, step, "row"))
+        return inner.correlate(near.row).scalar_subquery()
+
+    def _to_one(self, near: Near, name: str, read: Read) -> ColumnElement[Any]:
+        step = Step(near, relation(near.entity, name))
+        treatment = self.sight.treatment(near.entity, name, near.row)
+        if treatment.readable is False or not self.sight.may_see(read.entity):
+            return cast(null(), JSON)
+        value = self.one(read, step)
+        return value if treatment.readable is True else case((treatment.readable, value), else_=null())
+
+
+def listed(element: str, rows: Any) -> ColumnElement[Any]:
+    """The JSON list of ``element`` over ``rows``, in the order in which they come."""
+    collected = func.coalesce(func.json_agg(literal_column(element)), literal_column("'[]'::json"))
+    return select(collected).select_from(rows).scalar_subquery()
+
+
+def _whole(fields: Sequence[Any]) -> str:
+    return '"#x"' if fields else '"#x"."#empty"'

@@ -1,0 +1,193 @@
+"""Filters as conditions. Their logic has two values: no NOT ever stands above an expression that may be NULL."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Enum,
+    Text,
+    and_,
+    any_,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.types import TypeEngine
+
+from app.models.base import Entity
+from app.reading.binding import Binder
+from app.reading.printing import effective
+from app.reading.read import (
+    All,
+    AnyOf,
+    Compare,
+    Filter,
+    IsEmpty,
+    IsNull,
+    Missing,
+    Not,
+    Operand,
+    ToManyFilter,
+    ToOneFilter,
+    Word,
+)
+from app.reading.relations import relation
+from app.reading.sight import Sight
+
+_LAST_CHARACTER = literal_column("chr(1114111)", Text)
+
+
+class FilterCompiler:
+    """Compiles the filters and searches of one statement under one sight."""
+
+    def __init__(self, sight: Sight, binder: Binder) -> None:
+        self._sight = sight
+        self._binder = binder
+
+    def condition(self, entity: type[Entity], row: Any, part: Filter, *, negated: bool = False) -> ColumnElement[bool]:
+        """The condition that ``part`` holds for ``row`` (or does not, if ``negated``); NULL counts as false."""
+        match part:
+            case All(parts):
+                inner = [self.condition(entity, row, each, negated=negated) for each in parts]
+                return or_(false(), *inner) if negated else and_(true(), *inner)
+            case AnyOf(parts):
+                inner = [self.condition(entity, row, each, negated=negated) for each in parts]
+                return and_(true(), *inner) if negated else or_(false(), *inner)
+            case Not(inner_part):
+                return self.condition(entity, row, inner_part, negated=not negated)
+            case Missing(holds):
+                return true() if holds == negated else false()
+            case Compare():
+                return self._compare(entity, row, part, negated)
+            case IsNull(attribute, holds):
+                value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
+                return value.is_(None) if holds != negated else value.is_not(None)
+            case IsEmpty(attribute, holds):
+                value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
+                empty = func.cardinality(value) == 0
+                return empty.is_(True) if holds != negated else empty.is_not(True)
+            case ToOneFilter(name, inner_part):
+                return self._to_one(entity, row, name, inner_part, negated)
+            case ToManyFilter(name, inner_part, some):
+                found = relation(entity, name)
+                far = aliased(found.target)
+                conditions = [
+                    *found.link(row, far),
+                    *self._sight.rows(found.target, far, "row", parent_seen=found.from_parent),
+                    self.condition(found.target, far, inner_part),
+                ]
+                there = exists(select(literal_column("1")).select_from(far).where(*conditions))
+                return there if some != negated else not_(there)
+
+    def search(self, entity: type[Entity], row: Any, words: tuple[Word, ...]) -> list[ColumnElement[bool]]:
+        """One condition a word: some searched field that the caller may read on the row holds it."""
+        conditions = []
+        for word in words:
+            places = []
+            bound = self._binder.bind(word.operand, Text())
+            for attribute in entity.searched:
+                treatment = self._sight.treatment(entity, attribute, row)
+                if treatment.readable is False:
+                    continue
+                value = getattr(row, attribute)
+                if word.short:
+                    # An explicit range: a LIKE pattern that is a parameter cannot be planned as one.
+                    low, first = func.lower(value), func.lower(bound)
+                    found = and_(low.bool_op("~>=~")(first), low.bool_op("~<~")(first.concat(_LAST_CHARACTER)))
+                else:
+                    found = value.ilike(bound)
+                places.append(found if treatment.readable is True else and_(treatment.readable, found))
+            conditions.append(or_(false(), *places))
+        return conditions
+
+    def _compare(self, entity: type[Entity], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
+        value = getattr(row, part.attribute)
+        treatment = self._sight.treatment(entity, part.attribute, row)
+        opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
+        found = self._holds(value, opposite or part.how, part.operand)
+        if treatment.readable is not True:
+            found = and_(treatment.readable, found)
+        return found.is_not(True) if negated != bool(opposite) else found
+
+    def _holds(self, value: ColumnElement[Any], how: str, operand: Operand) -> ColumnElement[bool]:
+        kind: TypeEngine[Any] = Text() if isinstance(value.type, Enum) else value.type
+        bind = self._binder.bind
+        match how:
+            case "eq":
+                return value == _literal(operand) if _is_literal(operand) else value == bind(operand, kind)
+            case "in":
+                return value == any_(bind(operand, ARRAY(kind)))
+            case "lt":
+                return value < bind(operand, kind)
+            case "lte":
+                return value <= bind(operand, kind)
+            case "gt":
+                return value > bind(operand, kind)
+            case "gte":
+                return value >= bind(operand, kind)
+            case "contains" | "startsWith" | "endsWith":
+                return value.ilike(bind(operand, Text()))
+            case "has" | "hasAll":
+                return value.bool_op("@>")(bind(operand, ARRAY(Text())))
+            case "hasAny":
+                return value.bool_op("&&")(bind(operand, ARRAY(Text())))
+        raise AssertionError(how)
+
+    def _to_one(self, entity: type[Entity], row: Any, name: str, part: Filter, negated: bool) -> ColumnElement[bool]:
+        found = relation(entity, name)
+        far = aliased(found.target)
+        conditions = found.link(row, far)
+        if not found.to_parent:
+            conditions += self._sight.rows(found.target, far, "row")
+        treatment = self._sight.treatment(entity, name, row)
+        if treatment.readable is not True:
+            conditions.append(treatment.readable if treatment.readable is not False else false())
+        # A missing row answers as if all its fields were NULL: where that makes the part true, it is enough that no
+        # row contradicts it.
+        missing = holds_for_missing(part) != negated
+        inner = self.condition(found.target, far, part, negated=negated != missing)
+        there = exists(select(literal_column("1")).select_from(far).where(*conditions, inner))
+        return not_(there) if missing else there
+
+
+def holds_for_missing(part: Filter) -> bool:
+    """Whether ``part`` holds for a row that is not there: NULL in every field, nothing at the end of any relation."""
+    match part:
+        case All(parts):
+            return all(holds_for_missing(each) for each in parts)
+        case AnyOf(parts):
+            return any(holds_for_missing(each) for each in parts)
+        case Not(inner):
+            return not holds_for_missing(inner)
+        case Missing(holds) | IsNull(_, holds):
+            return holds
+        case IsEmpty(_, holds):
+            return not holds
+        case Compare():
+            return part.how in ("ne", "notIn")
+        case ToOneFilter(_, inner):
+            return holds_for_missing(inner)
+        case ToManyFilter():
+            return not part.some
+
+
+def _is_literal(operand: Operand) -> bool:
+    return operand.source is None and isinstance(operand.constant, bool | str) and operand.convert is literal_value
+
+
+def literal_value(value: Any) -> Any:
+    """The conversion of a value from a closed set, which stands in the statement itself so that it is planned for."""
+    return value
+
+
+def _literal(operand: Operand) -> ColumnElement[Any]:
+    if isinstance(operand.constant, bool):
+        return true() if operand.constant else false()
+    return literal_column("'" + str(operand.constant).replace("'", "''") + "'", Text)

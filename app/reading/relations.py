@@ -1,0 +1,84 @@
+"""What SQLAlchemy's mappers say of entities: their attributes, their relations, and how rows hang together."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, inspect
+from sqlalchemy.orm import Mapper
+from sqlalchemy.sql import visitors
+
+from app.models.base import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One relation of an entity. ``to_parent`` leads to the row that this one follows, ``from_parent`` back."""
+
+    name: str
+    target: type[Entity]
+    many: bool
+    pairs: tuple[tuple[str, str], ...]
+    order: tuple[str, ...]
+    to_parent: bool
+    from_parent: bool
+
+    def link(self, near: Any, far: Any) -> list[ColumnElement[bool]]:
+        """The conditions under which the row ``far`` stands at the end of this relation from ``near``."""
+        return [getattr(near, here) == getattr(far, there) for here, there in self.pairs]
+
+
+@cache
+def relation(entity: type[Entity], name: str) -> Relation:
+    """The relation ``name`` of ``entity``."""
+    mapper: Mapper[Any] = inspect(entity)
+    found = mapper.relationships[name]
+    target = found.mapper
+    pairs = tuple(
+        (mapper.get_property_by_column(near).key, target.get_property_by_column(far).key)
+        for near, far in found.local_remote_pairs or ()
+    )
+    back = found.back_populates
+    parent = getattr(target.class_, "parent", None)
+    return Relation(
+        name=name,
+        target=target.class_,
+        many=bool(found.uselist),
+        # The composite key of order lines repeats the order's currency; its id says it all.
+        pairs=tuple(pair for pair in pairs if pair != ("currency", "currency")),
+        order=tuple(
+            mapper_key for column in found.order_by or () for mapper_key in _ordered_attributes(target, column)
+        ),
+        to_parent=entity.parent == name,
+        from_parent=parent is not None and back == parent,
+    )
+
+
+def _ordered_attributes(target: Mapper[Any], term: Any) -> list[str]:
+    columns = [part for part in visitors.iterate(term) if isinstance(part, Column)]
+    return [target.get_property_by_column(column).key for column in columns]
+
+
+@cache
+def is_nullable(entity: type[Entity], attribute: str) -> bool:
+    """Whether the column ``attribute`` may be NULL; computed attributes are taken to be never NULL."""
+    mapper: Mapper[Any] = inspect(entity)
+    return attribute in mapper.columns and bool(mapper.columns[attribute].nullable)
+
+
+@cache
+def sources(entity: type[Entity], attribute: str) -> tuple[str, ...]:
+    """What a computed attribute is worked out from; for any other, itself."""
+    descriptor = inspect(entity).all_orm_descriptors.get(attribute)
+    return descriptor.info.get("sources", (attribute,)) if descriptor is not None else (attribute,)
+
+
+@cache
+def currency_of(entity: type[Entity], attribute: str) -> str | None:
+    """The attribute that holds the currency of an amount; None where the attribute is not an amount."""
+    mapper: Mapper[Any] = inspect(entity)
+    if attribute in mapper.columns:
+        found: str | None = mapper.columns[attribute].info.get("currency")
+        return found
+    descriptor = mapper.all_orm_descriptors.get(attribute)
+    return descriptor.info.get("currency") if descriptor is not None else None

@@ -1,0 +1,47 @@
+"""What a compiler must know of a caller's rights, and the proof that a read has been checked against them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import ColumnElement
+
+from app.models.base import Entity
+from app.reading.read import Root
+
+How = Literal["set", "row"]
+"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """How an attribute of a row is shown: plainly where ``readable``, else masked where ``masked``, else as NULL."""
+
+    readable: ColumnElement[bool] | bool = True
+    masked: ColumnElement[bool] | bool = False
+
+
+class Sight(Protocol):
+    """The rows and fields that one caller may see, as SQL. The caller's ids are bind parameters, never constants."""
+
+    @property
+    def version(self) -> ColumnElement[str]:
+        """The caller's present access version, looked up when the statement runs; NULL when it may do nothing."""
+
+    def rows(
+        self, entity: type[Entity], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+    ) -> list[ColumnElement[bool]]:
+        """The conditions under which ``row`` is visible; ``parent_seen`` when it is reached from its visible parent."""
+
+    def treatment(self, entity: type[Entity], attribute: str, row: Any) -> Treatment:
+        """How ``attribute`` of ``row`` is shown."""
+
+    def may_see(self, entity: type[Entity]) -> bool:
+        """Whether the caller may see any row of ``entity`` at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedRead:
+    """A read that ``auth.authorize`` has checked whole. Nothing else makes one, and nothing else can be compiled."""
+
+    root: Root
+    sight: Sight

@@ -1,0 +1,29 @@
+"""The server's secret: given in production, made once and kept in development."""
+
+import os
+import secrets
+
+from app.settings import Settings
+
+SHORTEST = 32
+
+
+class WeakSecretError(Exception):
+    """The secret is missing or too short; the message says what to set."""
+
+
+def server_secret(settings: Settings) -> str:
+    """The secret of these settings."""
+    if settings.secret is not None:
+        if len(settings.secret) < SHORTEST:
+            raise WeakSecretError(f"RAPPORT_SECRET has {len(settings.secret)} characters: use {SHORTEST} or more.")
+        return settings.secret
+    if settings.production:
+        raise WeakSecretError(f"RAPPORT_SECRET is not set: in production, give {SHORTEST} or more random characters.")
+    path = settings.data_dir / "secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text()

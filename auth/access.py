@@ -1,0 +1,221 @@
+"""Access: the compiled rights of one caller, and its sight of rows and fields as SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, select
+from sqlalchemy.orm import aliased
+
+import app.models as models
+from app.models.base import Entity
+from app.models.enums import FieldAccess, RowScope
+from app.reading.relations import relation, sources
+from app.reading.sight import How, Treatment
+from auth.models import Role, User
+from auth.policy import ENTITIES, FieldRule
+from auth.scopes import FOLLOWERS, caller, in_scope
+
+PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
+"""Tables whose rows are parts of a record: seen with it, by no right of their own."""
+
+ENTITY_CLASSES: Mapping[str, type[Entity]] = {name: getattr(models, name) for name in ENTITIES}
+
+_WIDTH = {RowScope.NONE: 0, RowScope.OWN: 1, RowScope.ASSIGNED: 1, RowScope.TEAM: 2, RowScope.ALL: 3}
+
+
+def attribute_name(field: str) -> str:
+    """The attribute of a field of the API: ``last_order_at`` for ``lastOrderAt``."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in field)
+
+
+def field_name(attribute: str) -> str:
+    """The field of the API for an attribute: ``lastOrderAt`` for ``last_order_at``."""
+    first, *rest = attribute.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One action on one entity: its rows and, by field of the API, how much of each field."""
+
+    rows: RowScope
+    fields: Mapping[str, FieldRule]
+
+
+Grants = Mapping[str, Mapping[str, Granted]]
+
+
+class Rights:
+    """What a role (with or without a team, through a token or not) may do; shared by all who may do the same."""
+
+    def __init__(self, grants: Grants) -> None:
+        self.grants = grants
+        self._rules: dict[tuple[type[Entity], str], tuple[FieldRule, ...]] = {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for equal rights: the key under which compiled statements are shared."""
+        said = [
+            (entity, action, grant.rows.value, sorted((name, _said(rule)) for name, rule in grant.fields.items()))
+            for entity, actions in sorted(self.grants.items())
+            for action, grant in sorted(actions.items())
+        ]
+        return sha256(repr(said).encode()).hexdigest()
+
+    def rows(self, entity: type[Entity], action: str = "read") -> RowScope:
+        """The rows of ``entity`` that ``action`` covers."""
+        if entity in PARTS:
+            return RowScope.ALL
+        granted = self.grants.get(entity.__name__, {}).get(action)
+        return granted.rows if granted else RowScope.NONE
+
+    def rules(self, entity: type[Entity], attribute: str) -> tuple[FieldRule, ...]:
+        """How much of ``attribute`` may be seen; all rules hold, those of a computed value's sources too."""
+        if (found := self._rules.get((entity, attribute))) is None:
+            found = self._rules[entity, attribute] = tuple(self._find_rules(entity, attribute))
+        return found
+
+    def _find_rules(self, entity: type[Entity], attribute: str) -> list[FieldRule]:
+        if entity in PARTS or attribute == "id":
+            return []
+        granted = self.grants.get(entity.__name__, {}).get("read")
+        if granted is None:
+            return [_NOTHING]
+        rules = [
+            rule for source in sources(entity, attribute) if source != attribute for rule in self.rules(entity, source)
+        ]
+        name = field_name(attribute)
+        if name in ENTITIES[entity.__name__]:
+            rules.append(granted.fields.get(name, _NOTHING))
+        return [_simplified(rule, granted.rows) for rule in rules]
+
+    def readable_somewhere(self, entity: type[Entity], attribute: str) -> bool:
+        """Whether the value may be read on any row at all."""
+        return all(FieldAccess.READ in (rule.access, rule.otherwise) for rule in self.rules(entity, attribute))
+
+    def hidden(self, entity: type[Entity], attribute: str) -> bool:
+        """Whether nothing of the value is shown on any row."""
+        return any(rule.access is rule.otherwise is FieldAccess.HIDDEN for rule in self.rules(entity, attribute))
+
+
+_NOTHING = FieldRule(FieldAccess.HIDDEN, RowScope.ALL, FieldAccess.HIDDEN)
+
+
+def _simplified(rule: FieldRule, rows: RowScope) -> FieldRule:
+    """The rule without a condition that every row of the grant meets, or that makes no difference."""
+    if rule.on_rows is not RowScope.ASSIGNED and _WIDTH[rule.on_rows] >= _WIDTH[rows]:
+        return FieldRule(rule.access, RowScope.ALL, rule.access)
+    return rule
+
+
+def _said(rule: FieldRule) -> tuple[str, str, str]:
+    return rule.access.value, rule.on_rows.value, rule.otherwise.value
+
+
+@dataclass(frozen=True)
+class Access:
+    """One caller: who it is, its rights, and the version of both at which they were loaded. It is a ``Sight``."""
+
+    user_id: UUID
+    role_id: UUID
+    role_name: str
+    team_id: UUID | None
+    loaded_version: str
+    rights: Rights
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The caller's bind parameters."""
+        return {"caller": self.user_id, "team": self.team_id}
+
+    @property
+    def version(self) -> ColumnElement[str]:
+        """The present version of the caller's rights; NULL when the user is gone or disabled."""
+        user, role = aliased(User), aliased(Role)
+        found = (
+            select(cast(user.access_version, Text).concat(".").concat(cast(role.access_version, Text)))
+            .join(role, role.id == user.role_id)
+            .where(user.id == caller(), user.active)
+        )
+        return found.scalar_subquery()
+
+    def may_see(self, entity: type[Entity]) -> bool:
+        """Whether the caller may see any row of ``entity`` at all."""
+        return self.rights.rows(entity) is not RowScope.NONE
+
+    def treatment(self, entity: type[Entity], attribute: str, row: Any) -> Treatment:
+        """How ``attribute`` of ``row`` is shown."""
+        rules = self.rights.rules(entity, attribute)
+        readable = _all([_where(rule, {FieldAccess.READ}, entity, row) for rule in rules])
+        shown = _all([_where(rule, {FieldAccess.READ, FieldAccess.MASKED}, entity, row) for rule in rules])
+        return Treatment(readable, False if readable is True else shown)
+
+    def rows(
+        self, entity: type[Entity], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+    ) -> list[ColumnElement[bool]]:
+        """The conditions under which ``row`` is visible: alive, in scope, of a visible parent."""
+        if entity in PARTS:
+            return []
+        scope = self.rights.rows(entity)
+        if scope is RowScope.NONE:
+            return [false()]
+        conditions = self._alive(entity, row, include_deleted)
+        parent = relation(entity, entity.parent) if entity.parent else None
+        covered = False
+        if parent is not None and _WIDTH[scope] >= _WIDTH[self.rights.rows(parent.target)]:
+            covered = entity.__name__ in FOLLOWERS
+        if not covered:
+            conditions += in_scope(entity, row, scope, how)
+        if parent is not None and not parent_seen:
+            conditions += self._parent(entity, row, how, scope, include_deleted)
+        if entity is models.TicketComment and self.rights.rows(entity, "readInternal") is RowScope.NONE:
+            conditions.append(row.internal.is_(False))
+        return conditions
+
+    def _alive(self, entity: type[Entity], row: Any, include_deleted: bool) -> list[ColumnElement[bool]]:
+        if not hasattr(entity, "deleted_at"):
+            return []
+        alive = row.deleted_at.is_(None)
+        if not include_deleted:
+            return [alive]
+        restorable = in_scope(entity, row, self.rights.rows(entity, "restore"), "row")
+        return [or_(alive, *(and_(condition) for condition in restorable))] if restorable else []
+
+    def _parent(
+        self, entity: type[Entity], row: Any, how: How, scope: RowScope, include_deleted: bool
+    ) -> list[ColumnElement[bool]]:
+        """The condition that the parent is visible. What the row's own scope implies of it is left out."""
+        way = relation(entity, entity.parent or "")
+        parent = aliased(way.target)
+        conditions = self.rows(way.target, parent, how)
+        own_owner = entity is models.Opportunity and not include_deleted
+        if own_owner and _WIDTH[scope] <= _WIDTH[self.rights.rows(way.target)]:
+            # Whoever owns a live opportunity, or its customer, sees the customer: only its life is left to check.
+            conditions = [parent.deleted_at.is_(None)]
+        if not conditions:
+            return []
+        if how == "set":
+            ((near, far),) = way.pairs
+            return [getattr(row, near).in_(select(getattr(parent, far)).where(*conditions))]
+        return [select(parent.id).where(*way.link(row, parent), *conditions).exists()]
+
+
+def _where(rule: FieldRule, wanted: set[FieldAccess], entity: type[Entity], row: Any) -> ColumnElement[bool] | bool:
+    """On which rows ``rule`` gives an access of ``wanted``."""
+    if rule.access in wanted and rule.otherwise in wanted:
+        return True
+    if rule.access not in wanted and rule.otherwise not in wanted:
+        return False
+    condition = and_(*in_scope(entity, row, rule.on_rows, "row"))
+    return condition if rule.access in wanted else condition.is_not(True)
+
+
+def _all(parts: list[ColumnElement[bool] | bool]) -> ColumnElement[bool] | bool:
+    if any(part is False for part in parts):
+        return False
+    conditions = [part for part in parts if part is not True]
+    return and_(*conditions) if conditions else True

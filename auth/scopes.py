@@ -1,0 +1,176 @@
+"""The rows of OWN, ASSIGNED and TEAM, entity by entity, as conditions.
+
+Each scope of an entity is a list of ways in which a row belongs to somebody. A way is written twice: as the set of ids
+that it leads to, for lists (the statement then starts from what the caller owns, not from the whole table), and as a
+test of one row at hand. The bind parameters ``caller`` and ``team`` stand for the caller; statements never hold ids.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, exists, false, literal_column, or_, select, union_all
+from sqlalchemy.orm import aliased
+
+from app.models import Contact, Customer, Opportunity, Role, Ticket, User
+from app.models.base import Entity
+from app.models.enums import RowScope, TicketStatus
+from app.reading.binding import CALLER, TEAM
+from app.reading.relations import relation
+from app.reading.sight import How
+
+Belongs = Callable[[ColumnElement[Any]], ColumnElement[bool]]
+"""Whether a column with a user's id names the caller, or one of the caller's team."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which rows belong to somebody: the select of their ids, and the test of one row."""
+
+    ids: Callable[[Belongs], Select[Any]]
+    holds: Callable[[Any, Belongs], ColumnElement[bool]]
+
+
+def caller() -> ColumnElement[Any]:
+    """The caller's id."""
+    return bindparam(CALLER, type_=Uuid())
+
+
+def team() -> ColumnElement[Any]:
+    """The id of the caller's team."""
+    return bindparam(TEAM, type_=Uuid())
+
+
+def _mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column == caller()
+
+
+def _ours(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    member = aliased(User)
+    return column.in_(select(member.id).where(member.team_id == team()))
+
+
+_BELONGS: dict[RowScope, Belongs] = {RowScope.OWN: _mine, RowScope.TEAM: _ours}
+
+
+def _one(query: Any) -> ColumnElement[bool]:
+    return exists(select(literal_column("1")).where(*query))
+
+
+def _owned(model: Any) -> Way:
+    """Rows that somebody owns."""
+
+    def ids(belongs: Belongs) -> Select[Any]:
+        row = aliased(model)
+        return select(row.id).where(belongs(row.owner_id))
+
+    return Way(ids, lambda row, belongs: belongs(row.owner_id))
+
+
+def _customers_of(model: Any, user: str) -> Way:
+    """Customers of the live rows of ``model`` that name somebody in the column ``user``."""
+
+    def ids(belongs: Belongs) -> Select[Any]:
+        row = aliased(model)
+        return select(row.customer_id).where(belongs(getattr(row, user)), row.deleted_at.is_(None))
+
+    def holds(customer: Any, belongs: Belongs) -> ColumnElement[bool]:
+        row = aliased(model)
+        return _one([row.customer_id == customer.id, belongs(getattr(row, user)), row.deleted_at.is_(None)])
+
+    return Way(ids, holds)
+
+
+def _opportunities_of_owned_customers() -> Way:
+    def ids(belongs: Belongs) -> Select[Any]:
+        row, customer = aliased(Opportunity), aliased(Customer)
+        return select(row.id).join(customer, row.customer_id == customer.id).where(belongs(customer.owner_id))
+
+    def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
+        customer = aliased(Customer)
+        return _one([customer.id == row.customer_id, belongs(customer.owner_id)])
+
+    return Way(ids, holds)
+
+
+def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
+    """Rows of ``model`` whose customer belongs to somebody in one of ``ways``."""
+
+    def child(way: Way) -> Way:
+        def ids(belongs: Belongs) -> Select[Any]:
+            row = aliased(model)
+            return select(row.id).where(row.customer_id.in_(way.ids(belongs)))
+
+        def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
+            customer = aliased(Customer)
+            return _one([customer.id == row.customer_id, way.holds(customer, belongs)])
+
+        return Way(ids, holds)
+
+    return tuple(child(way) for way in ways)
+
+
+def _assigned_tickets() -> Way:
+    def ids(belongs: Belongs) -> Select[Any]:
+        row = aliased(Ticket)
+        return select(row.id).where(belongs(row.assignee_id))
+
+    return Way(ids, lambda row, belongs: belongs(row.assignee_id))
+
+
+_CUSTOMER = (_owned(Customer), _customers_of(Opportunity, "owner_id"), _customers_of(Ticket, "assignee_id"))
+
+WAYS: dict[type[Entity], tuple[Way, ...]] = {
+    Customer: _CUSTOMER,
+    Contact: _children(Contact, _CUSTOMER),
+    Ticket: (_assigned_tickets(), *_children(Ticket, _CUSTOMER)),
+    Opportunity: (_owned(Opportunity), _opportunities_of_owned_customers()),
+}
+"""How rows belong to somebody. Entities that are not here follow their parent, or are in the two functions below."""
+
+FOLLOWERS = {"Contact", "Order", "Ticket", "StageChange", "OrderLine", "OrderStatusChange", "TicketComment"}
+"""Entities of which every row belongs to whomever its parent belongs to (a ticket to its assignee besides)."""
+
+
+def in_scope(entity: type[Entity], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
+    """The conditions under which ``row`` is in ``scope``: none for ALL."""
+    if scope is RowScope.ALL:
+        return []
+    if scope is RowScope.NONE:
+        return [false()]
+    if scope is RowScope.ASSIGNED:
+        return [_assigned(entity, row)]
+    belongs = _BELONGS[scope]
+    if entity is User:
+        return [row.id == caller() if scope is RowScope.OWN else row.team_id == team()]
+    if entity is Role:
+        me = aliased(User)
+        return [row.id == select(me.role_id).where(me.id == caller()).scalar_subquery()]
+    ways = WAYS.get(entity)
+    if ways is None:
+        assert entity.parent is not None, f"auth/scopes.py does not say which rows of {entity.__name__} are {scope}"
+        return _through_parent(entity, row, scope, how)
+    if how == "row":
+        return [or_(*(way.holds(row, belongs) for way in ways))]
+    return [row.id.in_(union_all(*(way.ids(belongs) for way in ways)))]
+
+
+def _through_parent(entity: type[Entity], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
+    way = relation(entity, entity.parent or "")
+    parent = aliased(way.target)
+    return [_one([*way.link(row, parent), *in_scope(way.target, parent, scope, how)])]
+
+
+def _assigned(entity: type[Entity], row: Any) -> ColumnElement[bool]:
+    """Whether somebody else gave the caller an unclosed ticket of the customer."""
+    customer_id = row.id if entity is Customer else row.customer_id
+    ticket = aliased(Ticket)
+    return _one(
+        [
+            ticket.customer_id == customer_id,
+            ticket.assignee_id == caller(),
+            ticket.assigned_by_id != caller(),
+            ticket.status != literal_column(f"'{TicketStatus.CLOSED}'"),
+            ticket.deleted_at.is_(None),
+        ]
+    )

@@ -1,0 +1,62 @@
+"""Access tokens: short-lived JWTs, verified once and remembered until they expire."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from app.errors import UnauthenticatedError
+
+_ALGORITHM = "HS256"
+_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says."""
+
+    user_id: UUID
+    session_id: UUID
+    expires: float
+
+
+class AccessTokens:
+    """Signs and verifies access tokens under a key derived from the server's secret."""
+
+    def __init__(self, secret: str, seconds: int) -> None:
+        self._key = sha256(b"access token\0" + secret.encode()).digest()
+        self._kid = sha256(self._key).hexdigest()[:8]
+        self._seconds = seconds
+        self._verified: OrderedDict[str, Claims] = OrderedDict()
+
+    def sign(self, user_id: UUID, session_id: UUID) -> tuple[str, int]:
+        """A token, and when it expires in seconds since 1970."""
+        now = int(time.time())
+        expires = now + self._seconds
+        claims: dict[str, Any] = {"sub": str(user_id), "sid": str(session_id), "iat": now, "exp": expires}
+        return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": self._kid}), expires
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a token. UnauthenticatedError says whether it is expired or invalid."""
+        found = self._verified.get(token)
+        if found is None:
+            found = self._decode(token)
+            self._verified[token] = found
+            if len(self._verified) > _KEPT:
+                self._verified.popitem(last=False)
+        if found.expires <= time.time():
+            raise UnauthenticatedError("The token has expired: sign in again, or refresh it.", reason="expired")
+        return found
+
+    def _decode(self, token: str) -> Claims:
+        try:
+            said = jwt.decode(
+                token, self._key, [_ALGORITHM], options={"require": ["sub", "sid", "exp"], "verify_exp": False}
+            )
+            return Claims(UUID(said["sub"]), UUID(said["sid"]), float(said["exp"]))
+        except (jwt.InvalidTokenError, ValueError, TypeError):
+            raise UnauthenticatedError("The token is not one of this server.", reason="invalid") from None

@@ -1,0 +1,129 @@
+"""What the resolvers of one operation share: the caller, the operation, and the way to answer whole fields."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+from graphql import FieldNode, GraphQLObjectType
+
+from app.errors import ForbiddenError, UnauthenticatedError
+from app.models.base import Entity
+from app.reading.fetch import Reader
+from app.settings import Settings
+from auth.access import Access
+from auth.loading import AccessCache
+from auth.signing_in import SignIn
+from schema.documents import Document, Operation
+from schema.planning import RECORD, Plan, Planner
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What serves all requests of this process."""
+
+    settings: Settings
+    reader: Reader
+    accesses: AccessCache
+    planner: Planner
+    sign_in: SignIn
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who sends a request, and from where. ``refusal`` says why nobody is known to."""
+
+    user_id: UUID | None = None
+    refusal: UnauthenticatedError | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation under way."""
+
+    services: Services
+    caller: Caller
+    request_id: str
+    document: Document
+    operation: Operation
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    shape: Any = None
+    outcomes: dict[str, bytes | Exception | None] = field(default_factory=dict)
+    """Answers of root fields that are already there, by response key."""
+    plans: list[dict[str, Any]] = field(default_factory=list)
+    cost: int = 0
+    slots: asyncio.Semaphore | None = None
+
+    async def access(self) -> Access:
+        """The caller's rights as last loaded. UnauthenticatedError for a stranger."""
+        if self.caller.user_id is None:
+            raise self.caller.refusal or UnauthenticatedError("Sign in first, and send the token.", reason="missing")
+        return await self.services.accesses.get(self.caller.user_id)
+
+    async def present_access(self) -> Access:
+        """The caller's rights as they are now, for what is answered without a statement that would check them."""
+        known = await self.access()
+        return await self.services.accesses.reload(known.user_id)
+
+    async def answer(
+        self,
+        parent: GraphQLObjectType,
+        nodes: Sequence[FieldNode],
+        path: tuple[str, ...],
+        record: tuple[type[Entity], UUID] | None = None,
+        access: Access | None = None,
+    ) -> bytes | None:
+        """The JSON of a field that answers whole, under the caller's present rights; None for null."""
+        if access is None:
+            access = await self.access()
+        variables = self.variables if record is None else {**self.variables, RECORD: record[1]}
+        for _ in range(_ATTEMPTS):
+            try:
+                plan = self.plan(parent, nodes, path, access, record[0] if record else None)
+            except ForbiddenError:
+                # The refusal may rest on rights that have grown since they were loaded.
+                fresh = await self.services.accesses.reload(access.user_id)
+                if fresh.loaded_version == access.loaded_version:
+                    raise
+                access = fresh
+                continue
+            version, data = await self._fetch(plan, variables, access)
+            if version == access.loaded_version:
+                return data
+            access = await self.services.accesses.reload(access.user_id)
+        raise RightsInMotionError(path)
+
+    def plan(
+        self,
+        parent: GraphQLObjectType,
+        nodes: Sequence[FieldNode],
+        path: tuple[str, ...],
+        access: Access,
+        record: type[Entity] | None = None,
+    ) -> Plan:
+        """The plan of a field for these rights."""
+        return self.services.planner.plan(
+            self.document.text, self.operation, path, parent, nodes, self.variables, self.shape, access, record
+        )
+
+    async def _fetch(self, plan: Plan, variables: Mapping[str, Any], access: Access) -> tuple[str | None, bytes | None]:
+        arguments = plan.statement.arguments(variables, access.arguments)
+        if self.slots is None:
+            return await self.services.reader.fetch(plan.statement, arguments)
+        async with self.slots:
+            return await self.services.reader.fetch(plan.statement, arguments)
+
+
+class RightsInMotionError(Exception):
+    """Rights changed again and again while one field was answered."""
+
+
+def fragment(data: bytes | None) -> orjson.Fragment | None:
+    """A finished answer as the executor passes it through; null stays null, so that its type can object."""
+    return None if data is None else orjson.Fragment(data)

@@ -1,0 +1,98 @@
+"""Documents: parsed, validated and measured once, and kept while they are in use."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+)
+from strawberry.schema.schema import validate_document
+
+from schema.limits import Figures, figures
+from schema.shapes import shaper
+
+_WATERMARK = 4_000_000
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of a document."""
+
+    node: OperationDefinitionNode
+    figures: Figures
+    shape: Callable[[Mapping[str, Any]], Any]
+    fragments: Mapping[str, FragmentDefinitionNode]
+    name: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A document: its operations by name, or what is wrong with it."""
+
+    text: str
+    node: DocumentNode | None = None
+    errors: list[GraphQLError] = field(default_factory=list)
+    operations: dict[str, Operation] = field(default_factory=dict)
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation of that name, or the only one; None where that is not clear."""
+        if name is not None:
+            return self.operations.get(name)
+        return next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
+
+class Documents:
+    """The documents that callers sent lately, at most ``most`` of them and at most some megabytes of text."""
+
+    def __init__(self, schema: GraphQLSchema, most: int, max_tokens: int, *, introspection: bool) -> None:
+        self._schema = schema
+        self._most = most
+        self._max_tokens = max_tokens
+        self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._size = 0
+
+    def get(self, text: str) -> Document:
+        """The document of that text."""
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+            return found
+        found = self._read(text)
+        self._kept[text] = found
+        self._size += len(text)
+        while len(self._kept) > self._most or (self._size > _WATERMARK and len(self._kept) > 1):
+            dropped, _ = self._kept.popitem(last=False)
+            self._size -= len(dropped)
+        return found
+
+    def _read(self, text: str) -> Document:
+        try:
+            node = parse(text, max_tokens=self._max_tokens)
+        except GraphQLSyntaxError as error:
+            return Document(text, errors=[error])
+        errors = validate_document(self._schema, node, self._rules)
+        if errors:
+            return Document(text, node, errors)
+        fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
+        operations = {}
+        for definition in node.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                operations[definition.name.value if definition.name else ""] = Operation(
+                    definition,
+                    figures(definition, fragments),
+                    shaper(self._schema, node, definition),
+                    fragments,
+                    definition.name.value if definition.name else "",
+                )
+        return Document(text, node, operations=operations)

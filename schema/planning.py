@@ -1,0 +1,91 @@
+"""Plans: the compiled statements of fields that answer whole, kept for all who may do the same."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
+
+from app.models.base import Entity
+from app.reading.binding import Statement
+from app.reading.compile import compile_read
+from app.reading.cursors import CursorKeys
+from app.reading.read import NodesRead, Operand, Read, Root
+from app.settings import Settings
+from auth.access import Access
+from auth.authorize import authorize
+from schema.conversions import itself
+from schema.documents import Operation
+from schema.limits import cost, filter_terms, refuse_above
+from schema.selection import Selection
+
+RECORD = "#record"
+"""The variable that holds the id of the record which a payload shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One field's statement, and the rows that it may touch."""
+
+    statement: Statement
+    cost: int
+
+
+class Planner:
+    """Makes plans and keeps the most recent. A plan holds for all callers of one fingerprint: it knows no caller."""
+
+    def __init__(self, schema: GraphQLSchema, cursors: CursorKeys, settings: Settings) -> None:
+        self._schema = schema
+        self._cursors = cursors
+        self._settings = settings
+        self._kept: OrderedDict[Any, Plan] = OrderedDict()
+        self.made = 0
+
+    def plan(
+        self,
+        text: str,
+        operation: Operation,
+        path: tuple[str, ...],
+        parent: GraphQLObjectType,
+        nodes: Sequence[FieldNode],
+        variables: Mapping[str, Any],
+        shape: Any,
+        access: Access,
+        record: type[Entity] | None = None,
+    ) -> Plan:
+        """The plan of the field at ``path``; of ``record``, where the field shows one that was found otherwise."""
+        key = (text, operation.name, path, shape, access.rights.fingerprint)
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        root = Selection(self._schema, operation.fragments, variables).root(parent, nodes)
+        if record is not None:
+            assert isinstance(root, Read)
+            root = replace(root, id=Operand(itself, (RECORD,)))
+        found = self._compile(root, access)
+        self._kept[key] = found
+        if len(self._kept) > self._settings.plan_cache:
+            self._kept.popitem(last=False)
+        return found
+
+    def _compile(self, root: Root, access: Access) -> Plan:
+        self.made += 1
+        if isinstance(root, Read):
+            terms = sum(1 for read in reads(root) for _ in filter_terms(read.where))
+            refuse_above("filter terms", terms, self._settings.max_filter_terms)
+        price = cost(root)
+        refuse_above("cost", price, self._settings.max_cost)
+        return Plan(compile_read(authorize(root, access), self._cursors), price)
+
+
+def reads(root: Root) -> list[Read]:
+    """A read and all reads inside it."""
+    found = list(root.reads) if isinstance(root, NodesRead) else [root]
+    for read in list(found):
+        for field in read.shown():
+            inner = getattr(field, "read", None)
+            if inner is not None:
+                found += reads(inner)
+    return found

@@ -1,0 +1,213 @@
+"""The queries. Every field says which right it needs; its rows are fetched whole by one statement."""
+
+import strawberry
+from strawberry import UNSET, Info
+
+import app.models as models
+from schema.context import Context
+from schema.permissions import can
+from schema.resolving import whole
+from schema.types.common import Node
+from schema.types.contact import Contact, ContactConnection, ContactFilter, ContactOrder
+from schema.types.customer import Customer, CustomerConnection, CustomerFilter, CustomerOrder
+from schema.types.opportunity import Opportunity, OpportunityConnection, OpportunityFilter, OpportunityOrder
+from schema.types.order import Order, OrderConnection, OrderFilter, OrderOrder
+from schema.types.product import Product, ProductConnection, ProductFilter, ProductOrder
+from schema.types.role import Role
+from schema.types.shop import Shop
+from schema.types.stage import Stage
+from schema.types.team import Team
+from schema.types.ticket import Ticket, TicketConnection, TicketFilter, TicketOrder
+from schema.types.user import User, UserConnection, UserFilter, UserOrder
+from schema.types.viewer import Viewer
+
+Asked = Info[Context, None]
+
+
+@strawberry.type
+class Query:
+    """What can be asked."""
+
+    @strawberry.field
+    async def viewer(self, info: Asked) -> Viewer | None:
+        """Who is calling, and what they may do; null for a stranger."""
+        context = info.context
+        if context.caller.user_id is None and context.caller.refusal is None:
+            return None
+        return Viewer.of(await context.present_access())
+
+    @strawberry.field
+    async def shop(self, info: Asked) -> Shop:
+        """The shop's name, currency, time zone and locale."""
+        await info.context.present_access()
+        return Shop.of(info.context.services.settings)
+
+    @strawberry.field
+    async def node(self, info: Asked, id: strawberry.ID) -> Node | None:
+        """The row of any entity with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field
+    async def nodes(self, info: Asked, ids: list[strawberry.ID]) -> list[Node | None]:
+        """The rows with those ids, in their order, at most 200; null where there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Customer))
+    async def customer(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Customer | None:
+        """The customer with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Customer))
+    async def customers(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: CustomerFilter | None = UNSET,
+        order_by: list[CustomerOrder] | None = UNSET,
+        search: str | None = UNSET,
+        include_deleted: bool = False,
+    ) -> CustomerConnection:
+        """The customers that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Contact))
+    async def contact(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Contact | None:
+        """The contact with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Contact))
+    async def contacts(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: ContactFilter | None = UNSET,
+        order_by: list[ContactOrder] | None = UNSET,
+        search: str | None = UNSET,
+        include_deleted: bool = False,
+    ) -> ContactConnection:
+        """The contacts that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Opportunity))
+    async def opportunity(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Opportunity | None:
+        """The opportunity with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Opportunity))
+    async def opportunities(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: OpportunityFilter | None = UNSET,
+        order_by: list[OpportunityOrder] | None = UNSET,
+        search: str | None = UNSET,
+        include_deleted: bool = False,
+    ) -> OpportunityConnection:
+        """The opportunities that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Product))
+    async def product(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Product | None:
+        """The product with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Product))
+    async def products(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: ProductFilter | None = UNSET,
+        order_by: list[ProductOrder] | None = UNSET,
+        search: str | None = UNSET,
+        include_deleted: bool = False,
+    ) -> ProductConnection:
+        """The products that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Order))
+    async def order(self, info: Asked, id: strawberry.ID) -> Order | None:
+        """The order with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Order))
+    async def orders(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: OrderFilter | None = UNSET,
+        order_by: list[OrderOrder] | None = UNSET,
+        search: str | None = UNSET,
+    ) -> OrderConnection:
+        """The orders that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Ticket))
+    async def ticket(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Ticket | None:
+        """The ticket with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Ticket))
+    async def tickets(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: TicketFilter | None = UNSET,
+        order_by: list[TicketOrder] | None = UNSET,
+        search: str | None = UNSET,
+        include_deleted: bool = False,
+    ) -> TicketConnection:
+        """The tickets that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.User))
+    async def user(self, info: Asked, id: strawberry.ID) -> User | None:
+        """The user with that id; null if there is none that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.User))
+    async def users(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: UserFilter | None = UNSET,
+        order_by: list[UserOrder] | None = UNSET,
+        search: str | None = UNSET,
+    ) -> UserConnection:
+        """The users that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Stage))
+    async def stages(self, info: Asked) -> list[Stage]:
+        """The stages that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Team))
+    async def teams(self, info: Asked) -> list[Team]:
+        """The teams that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.Role))
+    async def roles(self, info: Asked) -> list[Role]:
+        """The roles that the caller may see."""
+        return await whole(info)

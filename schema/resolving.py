@@ -1,0 +1,31 @@
+"""Resolvers of fields that answer whole."""
+
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLResolveInfo
+from strawberry import Info
+
+from app.models.base import Entity
+from auth.access import Access
+from schema.context import Context, fragment
+
+
+async def whole(info: Info[Context, None]) -> Any:
+    """The answer of a root field, as a finished fragment: already there, or fetched now."""
+    raw: GraphQLResolveInfo = info._raw_info
+    outcomes = info.context.outcomes
+    key = str(raw.path.key)
+    if key in outcomes:
+        outcome = outcomes[key]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return fragment(outcome)
+    return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, (key,)))
+
+
+async def record(info: Info[Context, None], entity: type[Entity], id: UUID, access: Access | None = None) -> Any:
+    """One known row below the root (who signed in, what a mutation made), as far as its reader may see it."""
+    raw: GraphQLResolveInfo = info._raw_info
+    path = tuple(str(step) for step in raw.path.as_list())
+    return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, path, (entity, id), access))

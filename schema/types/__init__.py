@@ -1,0 +1,1 @@
+"""The types of the API, one file an entity, as the contract has them."""

@@ -1,0 +1,54 @@
+"""The caller in the API."""
+
+from typing import Any
+
+import strawberry
+from strawberry import Info
+
+import app.models as models
+from auth.access import Access
+from auth.policy import ENTITIES
+from schema.context import Context
+from schema.resolving import record
+from schema.types.role import FieldGrant, Grant
+from schema.types.user import User
+
+
+@strawberry.type
+class Viewer:
+    """Who is calling, and what they may do."""
+
+    access: strawberry.Private[Access]
+
+    @classmethod
+    def of(cls, access: Access) -> "Viewer":
+        """The caller with these rights."""
+        return cls(access=access)
+
+    @strawberry.field
+    async def user(self, info: Info[Context, None]) -> User:
+        """The caller."""
+        found: Any = await record(info, models.User, self.access.user_id, self.access)
+        return found  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def permissions(self) -> list[Grant]:
+        """All that the caller may do, complete."""
+        return [
+            Grant(
+                entity=entity,
+                action=action,
+                rows=granted.rows,  # type: ignore[arg-type]
+                fields=[
+                    FieldGrant(
+                        field=name,
+                        access=rule.access,  # type: ignore[arg-type]
+                        on_rows=rule.on_rows,  # type: ignore[arg-type]
+                        otherwise=rule.otherwise,  # type: ignore[arg-type]
+                    )
+                    for name, rule in sorted(granted.fields.items(), key=lambda item: ENTITIES[entity].index(item[0]))
+                ],
+            )
+            for entity, actions in sorted(self.access.rights.grants.items())
+            for action, granted in sorted(actions.items())
+        ]

@@ -1,0 +1,244 @@
+"""GraphQL over HTTP. One view, two ways to the same bytes: through the executor, or, for reads alone, past it."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+import structlog
+from graphql import (
+    FieldNode,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    OperationType,
+    is_non_null_type,
+)
+from graphql.execution.values import get_variable_values
+from strawberry.http.ides import get_graphql_ide_html
+
+from app.errors import ApiError, BadUserInputError, UnauthenticatedError
+from auth.tokens import AccessTokens
+from schema.context import Caller, Context, Services
+from schema.documents import Document, Documents, Operation
+from schema.errors import INTERNAL, shape
+from schema.limits import check_figures, refuse_above
+from schema.mapping import entity_of, rows_type
+from schema.requests import HttpError, Receive, Request, Scope, Send, header, read_request
+from schema.schema import Schema
+from schema.selection import Collected, Selection
+
+_log = structlog.get_logger("rapport.view")
+_WATCH_AFTER = 0.05
+_JSON, _GRAPHQL_JSON = b"application/json; charset=utf-8", b"application/graphql-response+json; charset=utf-8"
+
+
+class GraphQLView:
+    """The ASGI application at /graphql."""
+
+    def __init__(self, schema: Schema, services: Services, tokens: AccessTokens) -> None:
+        settings = services.settings
+        self._schema = schema
+        self._query = cast(GraphQLObjectType, schema.graphql.query_type)
+        self._services = services
+        self._tokens = tokens
+        self._settings = settings
+        self._documents = Documents(
+            schema.graphql, settings.document_cache, settings.max_tokens, introspection=settings.shows_schema
+        )
+        self._page = get_graphql_ide_html().encode() if settings.graphiql else None
+        kinds = {name: rows_type(field) for name, field in self._query.fields.items()}
+        self._whole = {name for name, kind in kinds.items() if kind == "Node" or entity_of(kind)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        request_id = secrets.token_hex(8)
+        if self._page and scope["method"] == "GET" and self._wants_page(scope):
+            await _send(send, 200, self._page, b"text/html; charset=utf-8", request_id)
+            return
+        accept = header(scope, b"accept") or ""
+        media = _GRAPHQL_JSON if "application/graphql-response+json" in accept else _JSON
+        try:
+            request = await read_request(scope, receive, self._settings.max_body_bytes)
+        except HttpError as error:
+            body = {"errors": [{"message": error.message, "extensions": {"code": error.code, "requestId": request_id}}]}
+            await _send(send, error.status, orjson.dumps(body), media, request_id)
+            return
+        watch = _Watch(receive)
+        try:
+            answer = await self._respond(request, self._caller(scope), request_id)
+        except asyncio.CancelledError:
+            if watch.gone:
+                return
+            raise
+        except Exception:
+            _log.exception("internal error", request_id=request_id)
+            failure = {"message": "Something went wrong on our side; the log has it under this requestId."}
+            answer = {"errors": [{**failure, "extensions": {"code": INTERNAL, "requestId": request_id}}]}
+        finally:
+            watch.stop()
+        status = 400 if media is _GRAPHQL_JSON and "data" not in answer else 200
+        await _send(send, status, orjson.dumps(answer), media, request_id)
+
+    def _wants_page(self, scope: Scope) -> bool:
+        return "text/html" in (header(scope, b"accept") or "") and b"query=" not in scope["query_string"]
+
+    def _caller(self, scope: Scope) -> Caller:
+        client = scope.get("client")
+        caller = Caller(ip=client[0] if client else None, user_agent=header(scope, b"user-agent"))
+        said = header(scope, b"authorization")
+        if said is not None:
+            kind, _, token = said.partition(" ")
+            try:
+                if kind.lower() != "bearer":
+                    raise UnauthenticatedError("Send the token as Authorization: Bearer …", reason="invalid")
+                caller.user_id = self._tokens.verify(token.strip()).user_id
+            except UnauthenticatedError as error:
+                caller.refusal = error
+        return caller
+
+    async def _respond(self, request: Request, caller: Caller, request_id: str) -> dict[str, Any]:
+        document = self._documents.get(request.query)
+        if document.errors:
+            return {"errors": [shape(e, request_id, code="GRAPHQL_VALIDATION_FAILED") for e in document.errors]}
+        try:
+            operation = self._operation(document, request)
+            check_figures(operation.figures, self._settings)
+            context = Context(self._services, caller, request_id, document, operation)
+            if operation.node.operation is OperationType.QUERY:
+                answer = await self._read(context, request)
+                if answer is not None:
+                    return answer
+        except ApiError as error:
+            return {"errors": [shape(error, request_id)]}
+        return await self._execute(context, request)
+
+    def _operation(self, document: Document, request: Request) -> Operation:
+        operation = document.operation(request.operation_name)
+        if operation is None:
+            names = ", ".join(name or "(unnamed)" for name in document.operations)
+            raise BadUserInputError(
+                f"operationName must be one of the document's operations: {names or 'it has none'}.",
+                argument="operationName",
+            )
+        if request.read_only and operation.node.operation is not OperationType.QUERY:
+            raise BadUserInputError("GET is for queries: send this operation with POST.", argument="query")
+        return operation
+
+    async def _read(self, context: Context, request: Request) -> dict[str, Any] | None:
+        """Plan the root fields that answer whole, and fetch them; None where the executor is needed as well."""
+        graphql = self._schema.graphql
+        values = get_variable_values(
+            graphql, context.operation.node.variable_definitions or (), request.variables or {}, hide_suggestions=True
+        )
+        if isinstance(values, list):
+            return None
+        context.variables = values.coerced
+        context.shape = context.operation.shape(values.coerced)
+        selection = Selection(graphql, context.operation.fragments, values.coerced)
+        roots = selection.collect(self._query, [context.operation.node.selection_set])
+        reads = {key: nodes for key, nodes in roots.items() if nodes[0].name.value in self._whole}
+        planned = await self._plan(context, reads)
+        if len(reads) < len(roots) or not planned or not self._settings.shortcut:
+            return None
+        await self._fetch(context, reads)
+        if any(self._failed(key, nodes, context) for key, nodes in reads.items()):
+            return None
+        data = {key: orjson.Fragment(value) if value else None for key, value in context.outcomes.items()}
+        return {"data": data, "extensions": self._extensions(context)}
+
+    async def _plan(self, context: Context, reads: Collected) -> bool:
+        """Sum the cost of all reads. False where one is refused: the executor then says so in its place."""
+        if context.caller.user_id is None or not reads:
+            return False
+        try:
+            access = await context.access()
+            for key, nodes in reads.items():
+                context.cost += context.plan(self._query, nodes, (key,), access).cost
+        except ApiError:
+            return False
+        refuse_above("cost", context.cost, self._settings.max_cost)
+        return True
+
+    async def _fetch(self, context: Context, reads: Collected) -> None:
+        async def one(key: str, nodes: Sequence[FieldNode]) -> None:
+            try:
+                context.outcomes[key] = await context.answer(self._query, nodes, (key,))
+            except Exception as error:
+                context.outcomes[key] = error
+
+        context.outcomes.update(dict.fromkeys(reads))
+        if len(reads) == 1:
+            ((key, nodes),) = reads.items()
+            await one(key, nodes)
+            return
+        context.slots = asyncio.Semaphore(self._settings.root_concurrency)
+        async with asyncio.TaskGroup() as group:
+            for key, nodes in reads.items():
+                group.create_task(one(key, nodes))
+
+    def _failed(self, key: str, nodes: Sequence[FieldNode], context: Context) -> bool:
+        outcome = context.outcomes[key]
+        kind: GraphQLOutputType = self._query.fields[nodes[0].name.value].type
+        return isinstance(outcome, Exception) or (outcome is None and is_non_null_type(kind))
+
+    async def _execute(self, context: Context, request: Request) -> dict[str, Any]:
+        context.slots = context.slots or asyncio.Semaphore(self._settings.root_concurrency)
+        result = await self._schema.execute(
+            context.document.text,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+        )
+        answer: dict[str, Any] = {}
+        started = result.data is not None or any(error.path for error in result.errors or ())
+        if started:
+            answer["data"] = result.data
+        if result.errors:
+            answer["errors"] = [shape(error, context.request_id) for error in result.errors]
+        answer["extensions"] = self._extensions(context)
+        return answer
+
+    def _extensions(self, context: Context) -> dict[str, Any]:
+        found: dict[str, Any] = {"cost": {"requested": context.cost}}
+        if context.plans:
+            found["plan"] = context.plans
+        return found
+
+
+class _Watch:
+    """Cancels the task that made it when the client hangs up. Looks only once the answer takes a while."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.gone = False
+        self._receive = receive
+        self._answering = asyncio.current_task()
+        self._looking: asyncio.Task[None] | None = None
+        self._start = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._look)
+
+    def _look(self) -> None:
+        self._looking = asyncio.ensure_future(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._start.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+
+async def _send(send: Send, status: int, body: bytes, media: bytes, request_id: str) -> None:
+    headers = [
+        (b"content-type", media),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
