@@ -1,4 +1,4 @@
-"""Logs: one line an event on standard error; JSON in production. Local variables never go there: they may be secrets."""
+"""Logs: one line an event on standard error, JSON in production. Local variables stay out: they may be secrets."""
 
 import logging
 import sys

@@ -7,12 +7,13 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, false, or_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, false, inspect, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 import app.models as models
-from app.models.base import Entity
+from app.models.base import Row
 from app.models.enums import FieldAccess, RowScope
+from app.reading.correlation import there
 from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
 from auth.models import Role, User
@@ -22,7 +23,7 @@ from auth.scopes import FOLLOWERS, caller, in_scope
 PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
 """Tables whose rows are parts of a record: seen with it, by no right of their own."""
 
-ENTITY_CLASSES: Mapping[str, type[Entity]] = {name: getattr(models, name) for name in ENTITIES}
+ENTITY_CLASSES: Mapping[str, type[Row]] = {name: getattr(models, name) for name in ENTITIES}
 
 _WIDTH = {RowScope.NONE: 0, RowScope.OWN: 1, RowScope.ASSIGNED: 1, RowScope.TEAM: 2, RowScope.ALL: 3}
 
@@ -54,7 +55,7 @@ class Rights:
 
     def __init__(self, grants: Grants) -> None:
         self.grants = grants
-        self._rules: dict[tuple[type[Entity], str], tuple[FieldRule, ...]] = {}
+        self._rules: dict[tuple[type[Row], str], tuple[FieldRule, ...]] = {}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -66,38 +67,45 @@ class Rights:
         ]
         return sha256(repr(said).encode()).hexdigest()
 
-    def rows(self, entity: type[Entity], action: str = "read") -> RowScope:
+    def rows(self, entity: type[Row], action: str = "read") -> RowScope:
         """The rows of ``entity`` that ``action`` covers."""
         if entity in PARTS:
             return RowScope.ALL
         granted = self.grants.get(entity.__name__, {}).get(action)
         return granted.rows if granted else RowScope.NONE
 
-    def rules(self, entity: type[Entity], attribute: str) -> tuple[FieldRule, ...]:
+    def may_see(self, entity: type[Row]) -> bool:
+        """Whether any row of ``entity`` may be read."""
+        return self.rows(entity) is not RowScope.NONE
+
+    def rules(self, entity: type[Row], attribute: str) -> tuple[FieldRule, ...]:
         """How much of ``attribute`` may be seen; all rules hold, those of a computed value's sources too."""
         if (found := self._rules.get((entity, attribute))) is None:
             found = self._rules[entity, attribute] = tuple(self._find_rules(entity, attribute))
         return found
 
-    def _find_rules(self, entity: type[Entity], attribute: str) -> list[FieldRule]:
+    def _find_rules(self, entity: type[Row], attribute: str) -> list[FieldRule]:
         if entity in PARTS or attribute == "id":
             return []
         granted = self.grants.get(entity.__name__, {}).get("read")
         if granted is None:
             return [_NOTHING]
-        rules = [
-            rule for source in sources(entity, attribute) if source != attribute for rule in self.rules(entity, source)
-        ]
+        rules: list[FieldRule] = []
+        for source in sources(entity, attribute):
+            if source != attribute:
+                rules += self.rules(entity, source)
+                if source in inspect(entity).relationships and not self.may_see(relation(entity, source).target):
+                    return [_NOTHING]
         name = field_name(attribute)
         if name in ENTITIES[entity.__name__]:
             rules.append(granted.fields.get(name, _NOTHING))
         return [_simplified(rule, granted.rows) for rule in rules]
 
-    def readable_somewhere(self, entity: type[Entity], attribute: str) -> bool:
+    def readable_somewhere(self, entity: type[Row], attribute: str) -> bool:
         """Whether the value may be read on any row at all."""
         return all(FieldAccess.READ in (rule.access, rule.otherwise) for rule in self.rules(entity, attribute))
 
-    def hidden(self, entity: type[Entity], attribute: str) -> bool:
+    def hidden(self, entity: type[Row], attribute: str) -> bool:
         """Whether nothing of the value is shown on any row."""
         return any(rule.access is rule.otherwise is FieldAccess.HIDDEN for rule in self.rules(entity, attribute))
 
@@ -136,26 +144,29 @@ class Access:
     def version(self) -> ColumnElement[str]:
         """The present version of the caller's rights; NULL when the user is gone or disabled."""
         user, role = aliased(User), aliased(Role)
+        versions = cast(user.access_version, Text), cast(role.access_version, Text)
         found = (
-            select(cast(user.access_version, Text).concat(".").concat(cast(role.access_version, Text)))
+            select(versions[0].concat(literal_column("'.'")).concat(versions[1]))
             .join(role, role.id == user.role_id)
             .where(user.id == caller(), user.active)
         )
         return found.scalar_subquery()
 
-    def may_see(self, entity: type[Entity]) -> bool:
+    def may_see(self, entity: type[Row]) -> bool:
         """Whether the caller may see any row of ``entity`` at all."""
-        return self.rights.rows(entity) is not RowScope.NONE
+        return self.rights.may_see(entity)
 
-    def treatment(self, entity: type[Entity], attribute: str, row: Any) -> Treatment:
+    def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
         rules = self.rights.rules(entity, attribute)
         readable = _all([_where(rule, {FieldAccess.READ}, entity, row) for rule in rules])
+        if not any(FieldAccess.MASKED in (rule.access, rule.otherwise) for rule in rules):
+            return Treatment(readable)
         shown = _all([_where(rule, {FieldAccess.READ, FieldAccess.MASKED}, entity, row) for rule in rules])
-        return Treatment(readable, False if readable is True else shown)
+        return Treatment(readable, shown)
 
     def rows(
-        self, entity: type[Entity], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+        self, entity: type[Row], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
     ) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` is visible: alive, in scope, of a visible parent."""
         if entity in PARTS:
@@ -172,11 +183,13 @@ class Access:
             conditions += in_scope(entity, row, scope, how)
         if parent is not None and not parent_seen:
             conditions += self._parent(entity, row, how, scope, include_deleted)
-        if entity is models.TicketComment and self.rights.rows(entity, "readInternal") is RowScope.NONE:
-            conditions.append(row.internal.is_(False))
+        if entity is models.TicketComment:
+            inside = self.rights.rows(entity, "readInternal")
+            if _WIDTH[inside] < _WIDTH[scope]:
+                conditions.append(or_(row.internal.is_(False), and_(*in_scope(entity, row, inside, "row"))))
         return conditions
 
-    def _alive(self, entity: type[Entity], row: Any, include_deleted: bool) -> list[ColumnElement[bool]]:
+    def _alive(self, entity: type[Row], row: Any, include_deleted: bool) -> list[ColumnElement[bool]]:
         if not hasattr(entity, "deleted_at"):
             return []
         alive = row.deleted_at.is_(None)
@@ -186,7 +199,7 @@ class Access:
         return [or_(alive, *(and_(condition) for condition in restorable))] if restorable else []
 
     def _parent(
-        self, entity: type[Entity], row: Any, how: How, scope: RowScope, include_deleted: bool
+        self, entity: type[Row], row: Any, how: How, scope: RowScope, include_deleted: bool
     ) -> list[ColumnElement[bool]]:
         """The condition that the parent is visible. What the row's own scope implies of it is left out."""
         way = relation(entity, entity.parent or "")
@@ -201,10 +214,10 @@ class Access:
         if how == "set":
             ((near, far),) = way.pairs
             return [getattr(row, near).in_(select(getattr(parent, far)).where(*conditions))]
-        return [select(parent.id).where(*way.link(row, parent), *conditions).exists()]
+        return [there(parent, *way.link(row, parent), *conditions)]
 
 
-def _where(rule: FieldRule, wanted: set[FieldAccess], entity: type[Entity], row: Any) -> ColumnElement[bool] | bool:
+def _where(rule: FieldRule, wanted: set[FieldAccess], entity: type[Row], row: Any) -> ColumnElement[bool] | bool:
     """On which rows ``rule`` gives an access of ``wanted``."""
     if rule.access in wanted and rule.otherwise in wanted:
         return True

@@ -1,7 +1,9 @@
 """From a read to an authorized read: all its fields, filters, orders and searches are checked against the rights."""
 
+from dataclasses import replace
+
 from app.errors import ForbiddenError
-from app.models.base import Entity
+from app.models.base import Row
 from app.models.enums import RowScope
 from app.reading.read import (
     All,
@@ -34,7 +36,7 @@ def authorize(root: Root, access: Access) -> AuthorizedRead:
     check = _Check(access)
     if isinstance(root, NodesRead):
         # An entity without a right is simply not there: asking by id must not tell which ids exist.
-        root = NodesRead(root.ids, [read for read in root.reads if access.may_see(read.entity)], root.single)
+        root = replace(root, reads=[read for read in root.reads if access.may_see(read.entity)])
         for read in root.reads:
             check.read(read)
     else:
@@ -48,7 +50,7 @@ class _Check:
         self._access = access
         self._rights = access.rights
 
-    def entity(self, entity: type[Entity]) -> None:
+    def entity(self, entity: type[Row]) -> None:
         if not self._access.may_see(entity):
             raise self._refusal(entity, "read")
 
@@ -65,7 +67,7 @@ class _Check:
         for field in read.shown():
             self._field(read.entity, field)
 
-    def _field(self, entity: type[Entity], field: Field) -> None:
+    def _field(self, entity: type[Row], field: Field) -> None:
         match field:
             case Constant():
                 return
@@ -92,7 +94,7 @@ class _Check:
                 self.entity(read.entity)
                 self.read(read)
 
-    def _filter(self, entity: type[Entity], part: Filter) -> None:
+    def _filter(self, entity: type[Row], part: Filter) -> None:
         match part:
             case All(parts) | AnyOf(parts):
                 for each in parts:
@@ -109,15 +111,15 @@ class _Check:
             case _:
                 return
 
-    def _shown(self, entity: type[Entity], attribute: str) -> None:
+    def _shown(self, entity: type[Row], attribute: str) -> None:
         if self._rights.hidden(entity, attribute):
             raise self._refusal(entity, "read", attribute)
 
-    def _value(self, entity: type[Entity], attribute: str) -> None:
+    def _value(self, entity: type[Row], attribute: str) -> None:
         if not self._rights.readable_somewhere(entity, attribute):
             raise self._refusal(entity, "read", attribute)
 
-    def _refusal(self, entity: type[Entity], action: str, *attributes: str) -> ForbiddenError:
+    def _refusal(self, entity: type[Row], action: str, *attributes: str) -> ForbiddenError:
         names = [field_name(attribute) for attribute in attributes]
         subject = f"{entity.__name__}.{' or '.join(names)}" if names else entity.__name__
         details: dict[str, object] = {"entity": entity.__name__, "action": action}

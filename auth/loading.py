@@ -18,12 +18,11 @@ _KEPT = 10_000
 
 _CALLER = """
     SELECT u.role_id, u.team_id, u.active, r.name AS role_name, r.access_version AS role_version,
-           u.access_version || '.' || r.access_version AS version
-    FROM users u JOIN roles r ON r.id = u.role_id WHERE u.id = $1
-"""
-_GRANTS = """
-    SELECT g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
-    FROM grants g LEFT JOIN field_grants f ON f.grant_id = g.id WHERE g.role_id = $1
+           u.access_version || '.' || r.access_version AS version,
+           g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
+    FROM users u JOIN roles r ON r.id = u.role_id
+    LEFT JOIN grants g ON g.role_id = r.id LEFT JOIN field_grants f ON f.grant_id = g.id
+    WHERE u.id = $1
 """
 
 
@@ -50,22 +49,19 @@ class AccessCache:
     async def reload(self, user_id: UUID) -> Access:
         """The rights of a user as they are now."""
         self._callers.pop(user_id, None)
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(readonly=True, isolation="repeatable_read"),
-        ):
-            caller = await connection.fetchrow(_CALLER, user_id)
-            if caller is None or not caller["active"]:
-                reason = "invalid" if caller is None else "disabled"
-                raise UnauthenticatedError(
-                    f"This account is {'unknown' if caller is None else 'disabled'}.", reason=reason
-                )
-            key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None)
-            rights = self._rights.get(key)
-            if rights is None:
-                rows = await connection.fetch(_GRANTS, caller["role_id"])
-                rights = Rights(compiled_grants(rows, in_team=caller["team_id"] is not None))
-                self._keep(self._rights, key, rights)
+        # One statement sees one moment, so that the version belongs to the grants.
+        rows = await self._pool.fetch(_CALLER, user_id)
+        if not rows:
+            raise UnauthenticatedError("This account is unknown.", reason="invalid")
+        caller = rows[0]
+        if not caller["active"]:
+            raise UnauthenticatedError("This account is disabled.", reason="disabled")
+        key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None)
+        rights = self._rights.get(key)
+        if rights is None:
+            granted = [row for row in rows if row["entity"] is not None]
+            rights = Rights(compiled_grants(granted, in_team=caller["team_id"] is not None))
+            self._keep(self._rights, key, rights)
         access = Access(user_id, caller["role_id"], caller["role_name"], caller["team_id"], caller["version"], rights)
         self._keep(self._callers, user_id, access)
         return access

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Uuid, bindparam, exists, false, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from app.models import Contact, Customer, Opportunity, Role, Ticket, User
-from app.models.base import Entity
+from app.models.base import Row
 from app.models.enums import RowScope, TicketStatus
 from app.reading.binding import CALLER, TEAM
+from app.reading.correlation import there
 from app.reading.relations import relation
 from app.reading.sight import How
 
@@ -53,10 +54,6 @@ def _ours(column: ColumnElement[Any]) -> ColumnElement[bool]:
 _BELONGS: dict[RowScope, Belongs] = {RowScope.OWN: _mine, RowScope.TEAM: _ours}
 
 
-def _one(query: Any) -> ColumnElement[bool]:
-    return exists(select(literal_column("1")).where(*query))
-
-
 def _owned(model: Any) -> Way:
     """Rows that somebody owns."""
 
@@ -76,7 +73,7 @@ def _customers_of(model: Any, user: str) -> Way:
 
     def holds(customer: Any, belongs: Belongs) -> ColumnElement[bool]:
         row = aliased(model)
-        return _one([row.customer_id == customer.id, belongs(getattr(row, user)), row.deleted_at.is_(None)])
+        return there(row, row.customer_id == customer.id, belongs(getattr(row, user)), row.deleted_at.is_(None))
 
     return Way(ids, holds)
 
@@ -88,7 +85,7 @@ def _opportunities_of_owned_customers() -> Way:
 
     def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
         customer = aliased(Customer)
-        return _one([customer.id == row.customer_id, belongs(customer.owner_id)])
+        return there(customer, customer.id == row.customer_id, belongs(customer.owner_id))
 
     return Way(ids, holds)
 
@@ -103,7 +100,7 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
 
         def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
             customer = aliased(Customer)
-            return _one([customer.id == row.customer_id, way.holds(customer, belongs)])
+            return there(customer, customer.id == row.customer_id, way.holds(customer, belongs))
 
         return Way(ids, holds)
 
@@ -120,7 +117,7 @@ def _assigned_tickets() -> Way:
 
 _CUSTOMER = (_owned(Customer), _customers_of(Opportunity, "owner_id"), _customers_of(Ticket, "assignee_id"))
 
-WAYS: dict[type[Entity], tuple[Way, ...]] = {
+WAYS: dict[type[Row], tuple[Way, ...]] = {
     Customer: _CUSTOMER,
     Contact: _children(Contact, _CUSTOMER),
     Ticket: (_assigned_tickets(), *_children(Ticket, _CUSTOMER)),
@@ -132,7 +129,7 @@ FOLLOWERS = {"Contact", "Order", "Ticket", "StageChange", "OrderLine", "OrderSta
 """Entities of which every row belongs to whomever its parent belongs to (a ticket to its assignee besides)."""
 
 
-def in_scope(entity: type[Entity], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
+def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
     """The conditions under which ``row`` is in ``scope``: none for ALL."""
     if scope is RowScope.ALL:
         return []
@@ -155,22 +152,21 @@ def in_scope(entity: type[Entity], row: Any, scope: RowScope, how: How) -> list[
     return [row.id.in_(union_all(*(way.ids(belongs) for way in ways)))]
 
 
-def _through_parent(entity: type[Entity], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
+def _through_parent(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
     way = relation(entity, entity.parent or "")
     parent = aliased(way.target)
-    return [_one([*way.link(row, parent), *in_scope(way.target, parent, scope, how)])]
+    return [there(parent, *way.link(row, parent), *in_scope(way.target, parent, scope, how))]
 
 
-def _assigned(entity: type[Entity], row: Any) -> ColumnElement[bool]:
+def _assigned(entity: type[Row], row: Any) -> ColumnElement[bool]:
     """Whether somebody else gave the caller an unclosed ticket of the customer."""
     customer_id = row.id if entity is Customer else row.customer_id
     ticket = aliased(Ticket)
-    return _one(
-        [
-            ticket.customer_id == customer_id,
-            ticket.assignee_id == caller(),
-            ticket.assigned_by_id != caller(),
-            ticket.status != literal_column(f"'{TicketStatus.CLOSED}'"),
-            ticket.deleted_at.is_(None),
-        ]
+    return there(
+        ticket,
+        ticket.customer_id == customer_id,
+        ticket.assignee_id == caller(),
+        ticket.assigned_by_id != caller(),
+        ticket.status != literal_column(f"'{TicketStatus.CLOSED}'"),
+        ticket.deleted_at.is_(None),
     )

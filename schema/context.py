@@ -10,7 +10,7 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType
 
 from app.errors import ForbiddenError, UnauthenticatedError
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.fetch import Reader
 from app.settings import Settings
 from auth.access import Access
@@ -76,7 +76,7 @@ class Context:
         parent: GraphQLObjectType,
         nodes: Sequence[FieldNode],
         path: tuple[str, ...],
-        record: tuple[type[Entity], UUID] | None = None,
+        record: tuple[type[Row], UUID] | None = None,
         access: Access | None = None,
     ) -> bytes | None:
         """The JSON of a field that answers whole, under the caller's present rights; None for null."""
@@ -105,7 +105,7 @@ class Context:
         nodes: Sequence[FieldNode],
         path: tuple[str, ...],
         access: Access,
-        record: type[Entity] | None = None,
+        record: type[Row] | None = None,
     ) -> Plan:
         """The plan of a field for these rights."""
         return self.services.planner.plan(

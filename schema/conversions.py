@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.db.ids import split_id
 from app.errors import BadUserInputError
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.read import Convert
 
 _SHORTEST_LONG_WORD = 3
@@ -47,7 +47,7 @@ def escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def record_id(entity: type[Entity], name: str) -> Convert:
+def record_id(entity: type[Row], name: str) -> Convert:
     """The UUID of a typed id of ``entity``, or a list of them."""
 
     def one(value: str) -> UUID:

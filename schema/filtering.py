@@ -12,7 +12,7 @@ from graphql import (
 
 from app.errors import BadUserInputError
 from app.models import ExternalRef
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.filters import literal_value
 from app.reading.read import (
     All,
@@ -37,13 +37,13 @@ _LEAVES = {"IDFilter", "StringFilter", "StringListFilter", "BooleanFilter", "Int
 _WILDCARDS = {"contains": ("%", "%"), "startsWith": ("", "%"), "endsWith": ("%", "")}
 
 
-def entity_filter(entity: type[Entity], given: Given) -> Filter:
+def entity_filter(entity: type[Row], given: Given) -> Filter:
     """The filter on rows of ``entity`` that an argument gives; null stands for none only at its top."""
     _refuse_null(given)
     return All(tuple(_member(entity, member) for member in given.members()))
 
 
-def _member(entity: type[Entity], given: Given) -> Filter:
+def _member(entity: type[Row], given: Given) -> Filter:
     _refuse_null(given)
     name = given.path[-1]
     match name:
@@ -78,7 +78,7 @@ def _is_enum_filter(given: Given) -> bool:
     return is_input_object_type(kind) and "eq" in kind.fields and is_enum_type(get_named_type(kind.fields["eq"].type))
 
 
-def _money(entity: type[Entity], attribute: str, given: Given) -> Filter:
+def _money(entity: type[Row], attribute: str, given: Given) -> Filter:
     currency = currency_of(entity, attribute)
     assert currency is not None
     parts = []

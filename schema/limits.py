@@ -86,7 +86,7 @@ def refuse_above(limit: str, actual: int, allowed: int) -> None:
 def cost(root: Root) -> int:
     """The rows that a read may touch: each row of a page costs itself and what is read beneath it."""
     if isinstance(root, NodesRead):
-        return (1 if root.single else 200) * max((_row(read) for read in root.reads), default=1)
+        return root.count * max((_row(read) for read in root.reads), default=1)
     return _rows(root, many=root.id is None)
 
 

@@ -10,16 +10,16 @@ from graphql import (
 from sqlalchemy import inspect
 
 import app.models as models
-from app.models.base import Entity
+from app.models.base import Row
 from app.models.enums import FieldAccess
 from auth.access import ENTITY_CLASSES, PARTS, attribute_name
 from auth.policy import ENTITIES, POLICY
 
-ENTITY_OF_TYPE: dict[str, type[Entity]] = {
+ENTITY_OF_TYPE: dict[str, type[Row]] = {
     **ENTITY_CLASSES,
     "Grant": models.Grant,
     "FieldGrant": models.FieldGrant,
-    "ExternalRef": models.ExternalRef,  # type: ignore[dict-item]  # A part of records, without an id of its own.
+    "ExternalRef": models.ExternalRef,
 }
 
 _RENAMED = {("ExternalRef", "id"): "external_id"}
@@ -35,7 +35,7 @@ def attribute_of(type_name: str, field: str) -> str:
     return _RENAMED.get((type_name, field)) or attribute_name(field)
 
 
-def entity_of(type_name: str) -> type[Entity] | None:
+def entity_of(type_name: str) -> type[Row] | None:
     """The entity behind a type; None where the type is no entity's."""
     return ENTITY_OF_TYPE.get(type_name)
 

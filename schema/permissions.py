@@ -8,7 +8,7 @@ from strawberry.schema_directive import Location
 from strawberry.types import Info
 
 from app.errors import ForbiddenError
-from app.models.base import Entity
+from app.models.base import Row
 from app.models.enums import RowScope
 from schema.context import Context
 
@@ -24,7 +24,7 @@ class CanDirective:
 class Can(BasePermission):
     """The caller is granted ``action`` on ``entity``, for some rows at least."""
 
-    def __init__(self, action: str, entity: type[Entity]) -> None:
+    def __init__(self, action: str, entity: type[Row]) -> None:
         self.action = action
         self.entity = entity
         self._schema_directive = CanDirective(action=action, entity=entity.__name__)  # type: ignore[misc]
@@ -44,6 +44,6 @@ class Can(BasePermission):
         )
 
 
-def can(action: str, entity: type[Entity]) -> list[PermissionExtension]:
+def can(action: str, entity: type[Row]) -> list[PermissionExtension]:
     """The extensions of a field that needs ``action`` on ``entity``."""
     return [PermissionExtension([Can(action, entity)])]

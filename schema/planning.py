@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.binding import Statement
 from app.reading.compile import compile_read
 from app.reading.cursors import CursorKeys
@@ -52,7 +52,7 @@ class Planner:
         variables: Mapping[str, Any],
         shape: Any,
         access: Access,
-        record: type[Entity] | None = None,
+        record: type[Row] | None = None,
     ) -> Plan:
         """The plan of the field at ``path``; of ``record``, where the field shows one that was found otherwise."""
         key = (text, operation.name, path, shape, access.rights.fingerprint)

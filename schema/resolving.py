@@ -6,7 +6,7 @@ from uuid import UUID
 from graphql import GraphQLResolveInfo
 from strawberry import Info
 
-from app.models.base import Entity
+from app.models.base import Row
 from auth.access import Access
 from schema.context import Context, fragment
 
@@ -24,7 +24,7 @@ async def whole(info: Info[Context, None]) -> Any:
     return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, (key,)))
 
 
-async def record(info: Info[Context, None], entity: type[Entity], id: UUID, access: Access | None = None) -> Any:
+async def record(info: Info[Context, None], entity: type[Row], id: UUID, access: Access | None = None) -> Any:
     """One known row below the root (who signed in, what a mutation made), as far as its reader may see it."""
     raw: GraphQLResolveInfo = info._raw_info
     path = tuple(str(step) for step in raw.path.as_list())

@@ -22,7 +22,7 @@ from graphql import (
 )
 
 from app.errors import BadUserInputError, QueryTooCostlyError
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.read import (
     EVERYTHING,
     Constant,
@@ -132,7 +132,7 @@ class Selection:
         named = cast(GraphQLObjectType, get_named_type(kind))
         return named, self.collect(named, (node.selection_set for node in nodes))
 
-    def _entity(self, definition: GraphQLField) -> type[Entity]:
+    def _entity(self, definition: GraphQLField) -> type[Row]:
         entity = entity_of(rows_type(definition))
         assert entity is not None, f"{rows_type(definition)} is no entity"
         return entity
@@ -150,11 +150,11 @@ class Selection:
             raise BadUserInputError(
                 f"ids has {len(ids.value)} members; {IDS_MOST} are allowed at once.", argument="ids"
             )
-        return NodesRead(ids.operand(to.node_ids), tuple(reads), single)
+        return NodesRead(ids.operand(to.node_ids), tuple(reads), single, 1 if single else len(ids.value))
 
     def _rows(
         self,
-        entity: type[Entity],
+        entity: type[Row],
         definition: GraphQLField,
         nodes: Sequence[FieldNode],
         given: Mapping[str, Given],
@@ -175,7 +175,7 @@ class Selection:
         )
 
     def _connection(
-        self, entity: type[Entity], kind: GraphQLObjectType, collected: Collected, given: Mapping[str, Given]
+        self, entity: type[Row], kind: GraphQLObjectType, collected: Collected, given: Mapping[str, Given]
     ) -> Read:
         where = given.get("where")
         return Read(
@@ -188,7 +188,7 @@ class Selection:
             include_deleted=_flag(given, "includeDeleted"),
         )
 
-    def _part(self, entity: type[Entity], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]) -> Part:
+    def _part(self, entity: type[Row], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]) -> Part:
         match nodes[0].name.value:
             case "nodes":
                 return self._nodes(entity, key, kind.fields["nodes"], nodes)
@@ -203,7 +203,7 @@ class Selection:
         return Constant(key, kind.name)
 
     def _edge(
-        self, entity: type[Entity], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]
+        self, entity: type[Row], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]
     ) -> Nodes | Cursor | Constant:
         match nodes[0].name.value:
             case "node":
@@ -212,14 +212,14 @@ class Selection:
                 return Cursor(key)
         return Constant(key, kind.name)
 
-    def _nodes(self, entity: type[Entity], key: str, definition: GraphQLField, nodes: Sequence[FieldNode]) -> Nodes:
+    def _nodes(self, entity: type[Row], key: str, definition: GraphQLField, nodes: Sequence[FieldNode]) -> Nodes:
         kind, collected = self._object(definition.type, nodes)
         return Nodes(key, self._fields(entity, kind, collected))
 
-    def _fields(self, entity: type[Entity], kind: GraphQLObjectType, collected: Collected) -> tuple[Field, ...]:
+    def _fields(self, entity: type[Row], kind: GraphQLObjectType, collected: Collected) -> tuple[Field, ...]:
         return tuple(self._field(entity, kind, key, nodes) for key, nodes in collected.items())
 
-    def _field(self, entity: type[Entity], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]) -> Field:
+    def _field(self, entity: type[Row], kind: GraphQLObjectType, key: str, nodes: Sequence[FieldNode]) -> Field:
         name = nodes[0].name.value
         if name == "__typename":
             return Constant(key, kind.name)

@@ -1,8 +1,8 @@
 """The shape of variables: what of them a compiled statement depends on.
 
 Two sets of variables of one shape run the same statement with other arguments. Booleans and single enum values are part
-of the shape (they stand in the statement, or decide what is in it), and so are page sizes and how many words a search
-has; of all other values only whether they are there, null, or absent.
+of the shape (they stand in the statement, or decide what is in it), and so are page sizes, how many words a search
+has, and how many ids are asked; of all other values only whether they are there, null, or absent.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,6 +59,8 @@ def _special(document: DocumentNode) -> dict[str, Shaper]:
                         found[name] = to.itself
                     elif argument.name.value == "search":
                         found.setdefault(name, _words)
+                    elif argument.name.value == "ids":
+                        found.setdefault(name, _count)
 
     visit(document, Uses())
     return found
@@ -66,6 +68,10 @@ def _special(document: DocumentNode) -> dict[str, Shaper]:
 
 def _words(value: Any) -> Any:
     return None if value is None else tuple(to.is_short(word) for word in to.words(value))
+
+
+def _count(value: Any) -> Any:
+    return None if value is None else len(value)
 
 
 def _present(value: Any) -> Any:

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
 
 _TUNING = (
     "\n# Rapport\nmax_connections = 100\nshared_buffers = '512MB'\nwork_mem = '16MB'\nmaintenance_work_mem = '256MB'\n"
-    "effective_cache_size = '2GB'\nrandom_page_cost = 1.1\nmax_wal_size = '4GB'\nwal_compression = on\n"
+    "effective_cache_size = '2GB'\nrandom_page_cost = 1.1\nmax_wal_size = '4GB'\nwal_compression = off\n"
     "autovacuum_analyze_scale_factor = 0.02\nlog_min_messages = warning\n"
 )
 

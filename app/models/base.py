@@ -39,8 +39,8 @@ class Summary:
     attribute: str | None = None
 
 
-class Entity(SQLModel):
-    """A table of the business.
+class Row(SQLModel):
+    """A table that can be read.
 
     ``prefix`` opens the typed ids of its rows, ``parent`` names the relation that it follows in every right,
     ``searched`` the attributes that a search looks into, ``summaries`` its figures over related rows, ``listed`` the
@@ -48,11 +48,16 @@ class Entity(SQLModel):
     """
 
     model_config = {"ignored_types": (hybrid_property,)}
-    prefix: ClassVar[str]
+    prefix: ClassVar[str] = ""
     parent: ClassVar[str | None] = None
     searched: ClassVar[tuple[str, ...]] = ()
     summaries: ClassVar[Mapping[str, Summary]] = {}
     listed: ClassVar[tuple[str, ...]] = ()
+
+
+class Entity(Row):
+    """A table of the business, whose rows have ids."""
+
     id: UUID = Field(default_factory=new_id, primary_key=True)
 
 
@@ -112,6 +117,21 @@ def money(currency: str = "currency", **options: Any) -> Any:
         sa_column_kwargs={"info": {"currency": currency}},
         **options,
     )
+
+
+_WHOLE = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
+) | {
+    "XAF",
+    "XOF",
+    "XPF",
+}
+_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+def currency_scale(currency: str) -> int:
+    """The minor units of a currency of ISO 4217, as the database's function of that name has them."""
+    return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
 
 
 def currency_code(**options: Any) -> Any:

@@ -4,10 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, Text
-from sqlmodel import Field, Relationship, SQLModel
+from sqlmodel import Field, Relationship
+
+from app.models.base import Row
 
 
-class ExternalRef(SQLModel, table=True):
+class ExternalRef(Row, table=True):
     """One id of one record in one other system. Unique within system and entity, so that imports can upsert by it."""
 
     __tablename__ = "external_refs"

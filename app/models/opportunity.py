@@ -13,6 +13,7 @@ from app.models.base import (
     Record,
     amount_checks,
     currency_code,
+    currency_scale,
     moment,
     money,
     ordered,
@@ -40,7 +41,8 @@ def _weighted(row: Any) -> Any:
 def _rotting(row: Any) -> Any:
     limit = (
         select(func.make_interval(0, 0, 0, Stage.rotting_after_days))
-        .where(Stage.id == row.stage_id, Stage.kind == StageKind.OPEN)
+        .where(Stage.id == row.stage_id, Stage.kind == literal_column(f"'{StageKind.OPEN}'"))
+        .correlate_except(Stage)
         .scalar_subquery()
     )
     return func.coalesce(row.stage_entered_at < func.now() - limit, False)
@@ -108,7 +110,7 @@ class Opportunity(Record, table=True):
     def weighted_amount(self: Any) -> Any:
         """Amount times probability, rounded half up to the currency's minor units ."""
         weighted: Decimal = self.amount * self.probability / 100
-        return weighted.quantize(self.amount, rounding=ROUND_HALF_UP)
+        return weighted.quantize(Decimal(1).scaleb(-currency_scale(self.currency)), rounding=ROUND_HALF_UP)
 
     @computed("stage", expression=_rotting)
     def is_rotting(self: Any) -> Any:

@@ -36,7 +36,7 @@ def _overdue(row: Any) -> Any:
         row.resolution_due_at < func.now(),
         and_(row.first_responded_at.is_(None), row.first_response_due_at < func.now()),
     )
-    return func.coalesce(and_(row.status.in_(_UNSETTLED), late), False)
+    return func.coalesce(and_(row.status.in_([literal_column(f"'{status}'") for status in _UNSETTLED]), late), False)
 
 
 class Ticket(Record, table=True):

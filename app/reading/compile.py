@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.binding import Binder, Statement, compile_statement
+from app.reading.correlation import own
 from app.reading.cursors import CursorKeys
 from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
@@ -52,7 +53,7 @@ from app.reading.sight import AuthorizedRead, How, Sight
 class Near:
     """A row at hand: where a relation starts from. A deleted one shows nothing of what follows it."""
 
-    entity: type[Entity]
+    entity: type[Row]
     row: Any
     may_be_deleted: bool = False
 
@@ -96,7 +97,7 @@ class Compiler:
         self._names += 1
         return f"#{self._names}"
 
-    def alias(self, entity: type[Entity]) -> Any:
+    def alias(self, entity: type[Row]) -> Any:
         """The table of ``entity`` under a name of its own."""
         return aliased(entity, name=self.name())
 
@@ -111,7 +112,7 @@ class Compiler:
         row = self.alias(read.entity)
         conditions = self.conditions(read, row, step, "row", at)
         columns = self.columns(Near(read.entity, row, read.include_deleted), read.fields)
-        inner = select(*columns).where(*conditions)
+        inner = select(*columns).select_from(row).where(*conditions)
         if step is not None:
             inner = inner.correlate(step.near.row)
         elif at is not None:
@@ -126,6 +127,7 @@ class Compiler:
         keys = [self.key(read.entity, row, term.attribute, term.descending) for term in read.order]
         inner = (
             select(*self.columns(Near(read.entity, row, read.include_deleted), read.fields))
+            .select_from(row)
             .where(*self.conditions(read, row, step, "row" if step else "set"))
             .order_by(*(key.value.desc() if key.descending else key.value for key in keys))
         )
@@ -136,14 +138,18 @@ class Compiler:
     def nodes(self, root: NodesRead) -> ColumnElement[Any]:
         """The JSON of rows of any entity by typed id, each null where it is not to be seen."""
         ids = root.ids
-        places = func.unnest(
-            self.binder.bind(
-                Operand(lambda v: [kind for kind, _ in ids.convert(v)], ids.source, ids.constant), ARRAY(Text())
-            ),
-            self.binder.bind(
-                Operand(lambda v: [uid for _, uid in ids.convert(v)], ids.source, ids.constant), ARRAY(Uuid())
-            ),
-        ).table_valued(column("kind", Text), column("id", Uuid), with_ordinality="place", name="#ids")
+        places = (
+            func.unnest(
+                self.binder.bind(
+                    Operand(lambda v: [kind for kind, _ in ids.convert(v)], ids.source, ids.constant), ARRAY(Text())
+                ),
+                self.binder.bind(
+                    Operand(lambda v: [uid for _, uid in ids.convert(v)], ids.source, ids.constant), ARRAY(Uuid())
+                ),
+            )
+            .table_valued(column("kind", Text), column("id", Uuid), with_ordinality="place", name="#ids")
+            .render_derived()
+        )
         whens = [(places.c.kind == read.entity.prefix, self.one(read, None, places.c.id)) for read in root.reads]
         value = case(*whens, else_=null()) if whens else cast(null(), JSON)
         if root.single:
@@ -174,14 +180,14 @@ class Compiler:
             conditions.append(self.filters.condition(read.entity, row, read.where))
         return conditions + self.filters.search(read.entity, row, read.search)
 
-    def _survivor(self, entity: type[Entity], at: ColumnElement[Any]) -> ColumnElement[Any]:
+    def _survivor(self, entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
         if not hasattr(entity, "merged_into_id"):
             return at
         merged = aliased(entity)
         found = select(merged.merged_into_id).where(merged.id == at)
-        return func.coalesce(found.scalar_subquery(), at)
+        return func.coalesce(own(found, merged).scalar_subquery(), at)
 
-    def key(self, entity: type[Entity], row: Any, attribute: str, descending: bool) -> Key:
+    def key(self, entity: type[Row], row: Any, attribute: str, descending: bool) -> Key:
         """One term of an order: text by code point, NULL where the caller may not read the value."""
         treatment = self.sight.treatment(entity, attribute, row)
         value = effective(getattr(row, attribute), treatment)
@@ -237,7 +243,7 @@ class Compiler:
             column = getattr(row, summary.attribute)
             value = printed(read.entity, func.max(effective(column, treatment), type_=column.type))
         inner = select(value).select_from(row).where(*self.conditions(read, row, step, "row"))
-        return inner.correlate(near.row).scalar_subquery()
+        return own(inner, row).scalar_subquery()
 
     def _to_one(self, near: Near, name: str, read: Read) -> ColumnElement[Any]:
         step = Step(near, relation(near.entity, name))

@@ -9,20 +9,19 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
-    exists,
     false,
     func,
     literal_column,
     not_,
     or_,
-    select,
     true,
 )
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.binding import Binder
+from app.reading.correlation import there
 from app.reading.printing import effective
 from app.reading.read import (
     All,
@@ -51,7 +50,7 @@ class FilterCompiler:
         self._sight = sight
         self._binder = binder
 
-    def condition(self, entity: type[Entity], row: Any, part: Filter, *, negated: bool = False) -> ColumnElement[bool]:
+    def condition(self, entity: type[Row], row: Any, part: Filter, *, negated: bool = False) -> ColumnElement[bool]:
         """The condition that ``part`` holds for ``row`` (or does not, if ``negated``); NULL counts as false."""
         match part:
             case All(parts):
@@ -83,10 +82,10 @@ class FilterCompiler:
                     *self._sight.rows(found.target, far, "row", parent_seen=found.from_parent),
                     self.condition(found.target, far, inner_part),
                 ]
-                there = exists(select(literal_column("1")).select_from(far).where(*conditions))
-                return there if some != negated else not_(there)
+                found_there = there(far, *conditions)
+                return found_there if some != negated else not_(found_there)
 
-    def search(self, entity: type[Entity], row: Any, words: tuple[Word, ...]) -> list[ColumnElement[bool]]:
+    def search(self, entity: type[Row], row: Any, words: tuple[Word, ...]) -> list[ColumnElement[bool]]:
         """One condition a word: some searched field that the caller may read on the row holds it."""
         conditions = []
         for word in words:
@@ -99,15 +98,15 @@ class FilterCompiler:
                 value = getattr(row, attribute)
                 if word.short:
                     # An explicit range: a LIKE pattern that is a parameter cannot be planned as one.
-                    low, first = func.lower(value), func.lower(bound)
-                    found = and_(low.bool_op("~>=~")(first), low.bool_op("~<~")(first.concat(_LAST_CHARACTER)))
+                    low, beyond = func.lower(value), func.lower(bound.concat(_LAST_CHARACTER))
+                    found = and_(low.bool_op("~>=~")(func.lower(bound)), low.bool_op("~<~")(beyond))
                 else:
                     found = value.ilike(bound)
                 places.append(found if treatment.readable is True else and_(treatment.readable, found))
             conditions.append(or_(false(), *places))
         return conditions
 
-    def _compare(self, entity: type[Entity], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
+    def _compare(self, entity: type[Row], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
         value = getattr(row, part.attribute)
         treatment = self._sight.treatment(entity, part.attribute, row)
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
@@ -140,7 +139,7 @@ class FilterCompiler:
                 return value.bool_op("&&")(bind(operand, ARRAY(Text())))
         raise AssertionError(how)
 
-    def _to_one(self, entity: type[Entity], row: Any, name: str, part: Filter, negated: bool) -> ColumnElement[bool]:
+    def _to_one(self, entity: type[Row], row: Any, name: str, part: Filter, negated: bool) -> ColumnElement[bool]:
         found = relation(entity, name)
         far = aliased(found.target)
         conditions = found.link(row, far)
@@ -153,8 +152,8 @@ class FilterCompiler:
         # row contradicts it.
         missing = holds_for_missing(part) != negated
         inner = self.condition(found.target, far, part, negated=negated != missing)
-        there = exists(select(literal_column("1")).select_from(far).where(*conditions, inner))
-        return not_(there) if missing else there
+        found_there = there(far, *conditions, inner)
+        return not_(found_there) if missing else found_there
 
 
 def holds_for_missing(part: Filter) -> bool:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Text,
-    exists,
     false,
     func,
     literal_column,
@@ -23,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
+from app.reading.correlation import own, there
 from app.reading.cursors import payload, reader, signed
 from app.reading.keyset import Key, beyond, order_by
 from app.reading.printing import effective
@@ -105,7 +105,7 @@ class _Connection:
         """How many rows there are on all pages."""
         row = self.compiler.alias(self.read.entity)
         counted = select(func.count()).select_from(row).where(*self._conditions(row))
-        return self._correlated(counted).scalar_subquery()
+        return own(counted, row).scalar_subquery()
 
     def keys(self, row: Any) -> list[Key]:
         """The total order, over the columns of ``row``."""
@@ -163,7 +163,7 @@ class _Connection:
         place = self.place(operand, argument)
         row = self.compiler.alias(self.read.entity)
         probes = [
-            exists(self._correlated(select(literal_column("1")).select_from(row).where(*self._conditions(row), each)))
+            there(row, *self._conditions(row), each)
             for each in beyond(self.keys(row), place, backward=backward, inclusive=True)
         ]
         return or_(false(), *probes)
@@ -178,7 +178,7 @@ class _Connection:
         if other is not None:
             place = self.place(other, "after" if backward else "before")
             conditions.append(or_(*beyond(self.keys(row), place, backward=not backward)))
-        query = query.where(*conditions).order_by(*order_by(self.keys(row), backward=backward))
+        query = query.select_from(row).where(*conditions).order_by(*order_by(self.keys(row), backward=backward))
         return self._correlated(query.limit(literal_column(str(size))))
 
     def _correlated(self, query: Select[Any]) -> Select[Any]:
@@ -203,7 +203,8 @@ class _Walk:
     def select(self, parts: Sequence[Part]) -> Select[Any]:
         """One column a part, over the rows of the page."""
         columns = [self._part(part) for part in parts]
-        return select(*columns).select_from(self.source)
+        # HAVING makes one row of it even where no part of it is an aggregate.
+        return select(*columns).select_from(self.source).having(true())
 
     def _part(self, part: Part) -> ColumnElement[Any]:
         if isinstance(part, Nodes):

@@ -5,13 +5,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, DateTime, Numeric, Text, Uuid, case, cast, func, literal_column, null
 from sqlalchemy.types import TypeEngine
 
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.sight import Treatment
 
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
 
 
-def printed(entity: type[Entity], value: ColumnElement[Any]) -> ColumnElement[Any]:
+def printed(entity: type[Row], value: ColumnElement[Any]) -> ColumnElement[Any]:
     """``value`` as JSON shows it: typed ids, UTC times with six digits, exact amounts as text, all else as it is."""
     kind: TypeEngine[Any] = value.type
     if isinstance(kind, Uuid):
@@ -44,7 +44,7 @@ def masked(attribute: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
     return text
 
 
-def shown(entity: type[Entity], attribute: str, value: ColumnElement[Any], treatment: Treatment) -> ColumnElement[Any]:
+def shown(entity: type[Row], attribute: str, value: ColumnElement[Any], treatment: Treatment) -> ColumnElement[Any]:
     """``value`` as the caller may see it: printed, masked, or null."""
     if treatment.readable is True:
         return printed(entity, value)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.models.base import Entity
+from app.models.base import Row
 
 Convert = Callable[[Any], Any]
 """Makes of a value what PostgreSQL is sent; raises BadUserInputError where that cannot be."""
@@ -230,7 +230,7 @@ Part = Nodes | Edges | PageInfo | TotalCount | Constant
 class Read:
     """Rows of ``entity``. With a ``page`` it is a connection of ``parts``; any other shows ``fields`` of each row."""
 
-    entity: type[Entity]
+    entity: type[Row]
     fields: tuple[Field, ...] = ()
     parts: tuple[Part, ...] = ()
     where: Filter = EVERYTHING
@@ -252,11 +252,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class NodesRead:
-    """Rows of any entity by typed id, in the order asked; ``single`` is one instead of a list."""
+    """Rows of any entity by typed id, in the order asked, ``count`` of them; ``single`` is one instead of a list."""
 
     ids: Operand
     reads: Sequence[Read] = field(default_factory=tuple)
     single: bool = False
+    count: int = 1
 
 
 Root = Read | NodesRead

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ColumnElement, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 
-from app.models.base import Entity
+from app.models.base import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Relation:
     """One relation of an entity. ``to_parent`` leads to the row that this one follows, ``from_parent`` back."""
 
     name: str
-    target: type[Entity]
+    target: type[Row]
     many: bool
     pairs: tuple[tuple[str, str], ...]
     order: tuple[str, ...]
@@ -29,7 +29,7 @@ class Relation:
 
 
 @cache
-def relation(entity: type[Entity], name: str) -> Relation:
+def relation(entity: type[Row], name: str) -> Relation:
     """The relation ``name`` of ``entity``."""
     mapper: Mapper[Any] = inspect(entity)
     found = mapper.relationships[name]
@@ -60,21 +60,21 @@ def _ordered_attributes(target: Mapper[Any], term: Any) -> list[str]:
 
 
 @cache
-def is_nullable(entity: type[Entity], attribute: str) -> bool:
+def is_nullable(entity: type[Row], attribute: str) -> bool:
     """Whether the column ``attribute`` may be NULL; computed attributes are taken to be never NULL."""
     mapper: Mapper[Any] = inspect(entity)
     return attribute in mapper.columns and bool(mapper.columns[attribute].nullable)
 
 
 @cache
-def sources(entity: type[Entity], attribute: str) -> tuple[str, ...]:
+def sources(entity: type[Row], attribute: str) -> tuple[str, ...]:
     """What a computed attribute is worked out from; for any other, itself."""
     descriptor = inspect(entity).all_orm_descriptors.get(attribute)
     return descriptor.info.get("sources", (attribute,)) if descriptor is not None else (attribute,)
 
 
 @cache
-def currency_of(entity: type[Entity], attribute: str) -> str | None:
+def currency_of(entity: type[Row], attribute: str) -> str | None:
     """The attribute that holds the currency of an amount; None where the attribute is not an amount."""
     mapper: Mapper[Any] = inspect(entity)
     if attribute in mapper.columns:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement
 
-from app.models.base import Entity
+from app.models.base import Row
 from app.reading.read import Root
 
 How = Literal["set", "row"]
@@ -28,14 +28,14 @@ class Sight(Protocol):
         """The caller's present access version, looked up when the statement runs; NULL when it may do nothing."""
 
     def rows(
-        self, entity: type[Entity], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+        self, entity: type[Row], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
     ) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` is visible; ``parent_seen`` when it is reached from its visible parent."""
 
-    def treatment(self, entity: type[Entity], attribute: str, row: Any) -> Treatment:
+    def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
 
-    def may_see(self, entity: type[Entity]) -> bool:
+    def may_see(self, entity: type[Row]) -> bool:
         """Whether the caller may see any row of ``entity`` at all."""
 
 

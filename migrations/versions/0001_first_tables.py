@@ -29,8 +29,7 @@ FUNCTIONS = (
     """,
     """
     CREATE FUNCTION next_number(letter text, sequence text) RETURNS text LANGUAGE sql VOLATILE AS $$
-        SELECT letter || CASE WHEN n < 1000000000 THEN lpad(n::text, 9, '0') ELSE n::text END
-        FROM (SELECT nextval(sequence::regclass) AS n) AS next
+        SELECT letter || to_char(nextval(sequence::regclass), 'FM9999999999000000000')
     $$
     """,
     "CREATE SEQUENCE customer_codes",

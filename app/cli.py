@@ -1,0 +1,307 @@
+"""The command line: ``rapport serve``, ``migrate``, ``demo``, ``import``, ``user``, ``schema``, ``docs``."""
+
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import asyncpg
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from app.db.database import DatabaseRefusedError, database_url, ensure_database
+from app.db.ids import new_id
+from app.db.migrate import migrate
+from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
+from app.importing.errors import ImportRefusedError
+from app.importing.importer import import_file
+from app.importing.preset import import_preset, preset_names
+from app.importing.progress import progress_bar
+from app.importing.report import print_report
+from app.logs import configure_logs
+from app.main import create_app
+from app.secret import WeakSecretError, server_secret
+from app.settings import Settings, get_settings
+from auth.builtin import sync_built_in_roles
+from auth.passwords import hash_now
+from schema.schema import build_schema
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
+import_app = typer.Typer(no_args_is_help=True, help="Bring in records from files.")
+user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
+schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
+cli.add_typer(user_app, name="user")
+cli.add_typer(schema_app, name="schema")
+
+DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
+SHORTEST_PASSWORD = 12
+T = TypeVar("T")
+_console = Console()
+_errors = Console(stderr=True)
+
+
+class UserMistakeError(Exception):
+    """Something that whoever typed the command can put right; the message says how."""
+
+
+_MISTAKES = (UserMistakeError, DatabaseRefusedError, DemoRefusedError, ImportRefusedError, WeakSecretError)
+
+
+def main() -> None:
+    """Run the command line; mistakes are told in a sentence, without a stack trace."""
+    try:
+        cli()
+    except _MISTAKES as error:
+        _errors.print(f"[red]{type(error).__name__.removesuffix('Error')}:[/red] {error}", highlight=False)
+        sys.exit(1)
+    except OSError as error:
+        _errors.print(f"[red]Cannot reach it:[/red] {error}", highlight=False)
+        sys.exit(1)
+
+
+async def _prepared(url: str) -> None:
+    """Bring a database to the present tables and built-in roles."""
+    await ensure_database(url)
+    await migrate(url)
+    connection = await asyncpg.connect(url)
+    try:
+        await sync_built_in_roles(connection)
+    finally:
+        await connection.close()
+
+
+def _with_database(work: Callable[[str], Awaitable[T]]) -> T:
+    """Do ``work`` on the prepared database of the settings."""
+    with database_url(get_settings()) as url:
+
+        async def run() -> T:
+            await _prepared(url)
+            return await work(url)
+
+        return asyncio.run(run())
+
+
+@cli.command()
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="Load demo data first if the database is empty.")] = False,
+    customers: Annotated[int, typer.Option(help="How many demo customers.", min=1)] = 1_000,
+) -> None:
+    """Serve the API until Ctrl-C."""
+    settings = get_settings()
+    configure_logs(settings)
+    server_secret(settings)
+    with database_url(settings) as url:
+        asyncio.run(_prepared(url))
+        if demo:
+            asyncio.run(_ensure_demo(url, customers, settings))
+        _console.print(
+            f"Rapport answers at [bold]http://{settings.host}:{settings.port}/graphql[/bold]. Ctrl-C stops it."
+        )
+        if settings.workers == 1:
+            _uvicorn(create_app(settings, url), settings).run()
+            return
+        os.environ["RAPPORT_SERVING_URL"] = url
+        uvicorn.run(
+            "app.cli:worker_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_level="warning",
+            access_log=False,
+        )
+
+
+def _uvicorn(app: object, settings: Settings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+def worker_app() -> object:
+    """The application of one of several worker processes."""
+    settings = get_settings()
+    configure_logs(settings)
+    return create_app(settings, os.environ["RAPPORT_SERVING_URL"])
+
+
+async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        empty = not await connection.fetchval("SELECT EXISTS (SELECT FROM customers)")
+        shown = await connection.fetchval(
+            "SELECT count(*) FROM users WHERE email = ANY($1::text[])", [account[0] for account in DEMO_ACCOUNTS]
+        )
+    finally:
+        await connection.close()
+    if empty and not settings.production:
+        await _load_demo(url, customers)
+    elif not shown:
+        return
+    table = Table(title=f"Demo accounts, all with the password “{DEMO_PASSWORD}”")
+    table.add_column("role")
+    table.add_column("email")
+    table.add_column("name")
+    for email, role, name in DEMO_ACCOUNTS:
+        table.add_row(role, email, name)
+    _console.print(table)
+
+
+async def _load_demo(url: str, customers: int) -> None:
+    with progress_bar() as watch:
+        report = await load_demo(url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch)
+    rows = sum(report.counts.values())
+    _console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")
+
+
+@cli.command(name="migrate")
+def migrate_command() -> None:
+    """Bring the database to the present tables and built-in roles."""
+
+    async def nothing_more(_: str) -> None:
+        _console.print("The database is up to date.")
+
+    _with_database(nothing_more)
+
+
+@cli.command()
+def demo(customers: Annotated[int, typer.Option(help="How many customers.", min=1)] = 1_000) -> None:
+    """Load demo data into an empty database."""
+    if get_settings().production:
+        raise UserMistakeError("Demo accounts have a password that everybody knows: never in production.")
+    _with_database(lambda url: _load_demo(url, customers))
+
+
+_Rejects = Annotated[Path | None, typer.Option(help="Where refused rows go, as CSV with line, column and reason.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything, report, and undo it.")]
+
+
+@cli.command(name="import", context_settings={"ignore_unknown_options": False})
+def import_command(
+    entity: Annotated[
+        str,
+        typer.Argument(
+            help="team, user, customer, contact, product, stage, opportunity, order, order-line or ticket; or 'preset'."
+        ),
+    ],
+    file: Annotated[str, typer.Argument(help="The CSV file; with 'preset', the preset's name.")],
+    directory: Annotated[Path | None, typer.Argument(help="With 'preset', the folder that holds its files.")] = None,
+    map: Annotated[Path | None, typer.Option(help="The TOML file that says which column is what.")] = None,
+    dry_run: _DryRun = False,
+    rejects: _Rejects = None,
+) -> None:
+    """Bring in records: ``import ENTITY FILE --map MAP.toml``, or ``import preset NAME DIR``."""
+
+    async def run(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            with progress_bar() as watch:
+                if entity == "preset":
+                    if directory is None:
+                        raise UserMistakeError(f"Say where the files are: rapport import preset {file} DIR.")
+                    reports = await import_preset(
+                        connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch
+                    )
+                else:
+                    if map is None:
+                        raise UserMistakeError("Say which column is what: --map MAP.toml.")
+                    reports = [
+                        await import_file(
+                            connection, entity, Path(file), map, dry_run=dry_run, rejects=rejects, progress=watch
+                        )
+                    ]
+        finally:
+            await connection.close()
+        print_report(reports)
+
+    _with_database(run)
+
+
+@user_app.command(name="add")
+def user_add(
+    email: Annotated[str, typer.Argument(help="The email to sign in with.")],
+    name: Annotated[str, typer.Option(help="The full name.")],
+    role: Annotated[str, typer.Option(help="The role's name, such as SALES.")],
+    team: Annotated[str | None, typer.Option(help="The team's name.")] = None,
+) -> None:
+    """Add a user. Give it a password with ``rapport user password``."""
+
+    async def run(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            role_id = await _named(connection, "roles", role)
+            team_id = await _named(connection, "teams", team) if team else None
+            if "@" not in email or len(email) > 320:
+                raise UserMistakeError(f"{email!r} is not an email address.")
+            try:
+                await connection.execute(
+                    "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
+                    new_id(),
+                    name,
+                    email,
+                    role_id,
+                    team_id,
+                )
+            except asyncpg.UniqueViolationError:
+                raise UserMistakeError(f"There is a user with the email {email} already.") from None
+        finally:
+            await connection.close()
+        _console.print(f"Added {email}. Set a password with: rapport user password {email}")
+
+    _with_database(run)
+
+
+@user_app.command(name="password")
+def user_password(email: Annotated[str, typer.Argument(help="The email of the user.")]) -> None:
+    """Set a user's password: asked for, or taken from RAPPORT_PASSWORD."""
+    password = os.environ.get("RAPPORT_PASSWORD") or getpass.getpass("New password: ")
+    if len(password) < SHORTEST_PASSWORD:
+        raise UserMistakeError(f"The password has {len(password)} characters: use {SHORTEST_PASSWORD} or more.")
+
+    async def run(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            done = await connection.execute(
+                "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
+                " WHERE lower(email) = lower($1)",
+                email,
+                hash_now(password),
+                datetime.now(UTC),
+            )
+        finally:
+            await connection.close()
+        if done == "UPDATE 0":
+            raise UserMistakeError(f"There is no user with the email {email}.")
+        _console.print(f"Set the password of {email}.")
+
+    _with_database(run)
+
+
+async def _named(connection: asyncpg.Connection, table: str, name: str) -> object:
+    rows = await connection.fetch(f'SELECT id, name FROM {table} ORDER BY name COLLATE "C"')  # noqa: S608
+    for row in rows:
+        if row["name"] == name:
+            return row["id"]
+    names = ", ".join(row["name"] for row in rows) or "none yet"
+    raise UserMistakeError(f"There is no {table[:-1]} {name!r}; there are: {names}.")
+
+
+@schema_app.command(name="print")
+def schema_print() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(build_schema().as_str())
+
+
+__all__ = ["import_app", "main", "preset_names"]

@@ -1,0 +1,190 @@
+"""Importing one file: read, stage by COPY, resolve, write; all in one transaction."""
+
+# ruff: noqa: S608  # Statements are made of names of our own; values travel by COPY and as parameters.
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import asyncpg
+
+from app.importing.errors import ImportRefusedError
+from app.importing.lines import OrderSums
+from app.importing.maps import Map, load_map
+from app.importing.progress import Watcher, unwatched
+from app.importing.rejects import RejectsSink, rejects_file
+from app.importing.report import Report
+from app.importing.resolving import FOUND, ROWS, Resolution
+from app.importing.rows import RowMaker
+from app.importing.source import CsvSource, Source
+from app.importing.writing import Written, write
+
+_BATCH = 2_000
+_REFUSED = "import_refused"
+_LOCK = 7_240_523
+# For the transaction alone: big hashes and sorts stay in memory, and indexes are built in memory.
+_SETTINGS = (
+    "SET LOCAL work_mem = '64MB'",
+    "SET LOCAL maintenance_work_mem = '256MB'",
+    "SET LOCAL gin_pending_list_limit = '64MB'",
+    "SET LOCAL min_parallel_table_scan_size = '1MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL statement_timeout = 0",
+)
+
+
+async def import_file(
+    connection: asyncpg.Connection,
+    entity: str,
+    path: Path,
+    map: Path,
+    *,
+    dry_run: bool = False,
+    rejects: Path | None = None,
+    progress: Watcher = unwatched,
+) -> Report:
+    """Import the CSV file ``path`` as ``entity`` by the map file ``map``.
+
+    Refused rows go to the file ``rejects``, all others in; with ``dry_run`` everything is done and then undone.
+    ImportRefusedError: the map or the file cannot be used, and nothing was written.
+    """
+    read = load_map(map, entity)
+    source = CsvSource(path, encoding=read.encoding, delimiter=read.delimiter)
+    with rejects_file(rejects, source.header) as sink:
+        return await import_source(
+            connection, source, read, name=source.name, dry_run=dry_run, rejects=sink, progress=progress
+        )
+
+
+async def import_source(
+    connection: asyncpg.Connection,
+    source: Source,
+    read: Map,
+    *,
+    name: str,
+    dry_run: bool,
+    rejects: RejectsSink | None,
+    progress: Watcher,
+) -> Report:
+    """Import ``source`` by the map ``read``; ``rejects`` takes the refused rows."""
+    begun = perf_counter()
+    rows = RowMaker(read, source)
+    try:
+        async with _transaction(connection, undo=dry_run):
+            count = await _stage(connection, source, rows, name, progress)
+            resolution = Resolution(read)
+            progress(f"{name}: writing", 0, 3)
+            written, good, repeated = await _resolve_and_write(connection, resolution, name, progress)
+            if rejects is not None:
+                await _pass_on_refusals(connection, source, rows, rejects)
+            for table in (ROWS, _REFUSED, FOUND):
+                await connection.execute(f"DROP TABLE {table}")
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise ImportRefusedError(
+            f"{name}: the database refused what was to be written, and nothing was imported:"
+            f" {str(error).splitlines()[0]}. If somebody changed the same records meanwhile, try again."
+        ) from error
+    progress(f"{name}: writing", 3, 3)
+    return Report(
+        name=name,
+        entity=read.entity,
+        read=count,
+        inserted=written.inserted,
+        updated=written.updated,
+        unchanged=good - repeated - written.inserted - written.updated,
+        repeated=repeated,
+        rejected=count - good,
+        seconds=perf_counter() - begun,
+        dry_run=dry_run,
+    )
+
+
+class _Undone(Exception):  # noqa: N818  # It is no error: it ends a dry run.
+    """Rolls a transaction back."""
+
+
+@asynccontextmanager
+async def undone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction of which nothing stays."""
+    try:
+        async with connection.transaction():
+            yield
+            raise _Undone
+    except _Undone:
+        pass
+
+
+@asynccontextmanager
+async def _transaction(connection: asyncpg.Connection, *, undo: bool) -> AsyncIterator[None]:
+    async with undone(connection) if undo else connection.transaction():
+        for setting in _SETTINGS:
+            await connection.execute(setting)
+        # Two imports at once would both find a record missing, and both insert it.
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        yield
+
+
+async def _stage(connection: asyncpg.Connection, source: Source, rows: RowMaker, name: str, progress: Watcher) -> int:
+    """COPY every row into the staging table, and what cannot be staged into that of refusals; returns the rows read."""
+    columns = ", ".join(f'"{column.name}" {column.sql_type}' for column in rows.columns)
+    await connection.execute(f"CREATE TEMP TABLE {ROWS} (_line bigint, {columns}) ON COMMIT DROP")
+    await connection.execute(f"CREATE TEMP TABLE {_REFUSED} (line bigint, columns text, reason text) ON COMMIT DROP")
+    count = 0
+    records = source.records()
+    while batch := list(islice(records, _BATCH)):
+        count += len(batch)
+        lines, refusals = rows.lines(batch)
+        if lines:
+            text = io.BytesIO("\n".join(lines).encode())
+            await connection.copy_to_table(ROWS, source=text, format="text")
+        if refusals:
+            await connection.copy_records_to_table(_REFUSED, records=refusals)
+        progress(f"{name}: reading", source.position(), source.size)
+    progress(f"{name}: reading", source.size, source.size)
+    # The planner needs to know how many rows there are; statistics of all columns would take it longer.
+    await connection.execute(f"ANALYZE {ROWS} (_line)")
+    return count
+
+
+async def _resolve_and_write(
+    connection: asyncpg.Connection, resolution: Resolution, name: str, progress: Watcher
+) -> tuple[Written, int, int]:
+    """Write the good rows; returns what was written, how many rows were good, and how many of them repeated others."""
+    await connection.execute(resolution.create())
+    fill = resolution.fill()
+    await connection.execute(fill, *resolution.parameters)
+    progress(f"{name}: writing", 1, 3)
+    sums = OrderSums(resolution) if resolution.target.name == "order-line" else None
+    if sums is not None:
+        await sums.work_out(connection)
+    written = await write(connection, resolution)
+    if sums is not None:
+        await sums.write(connection)
+    progress(f"{name}: writing", 2, 3)
+    good, repeated = await connection.fetchrow(
+        f"SELECT count(*), count(*) FILTER (WHERE NOT _head) FROM {FOUND} WHERE _problem IS NULL"
+    )
+    return written, good, repeated
+
+
+async def _pass_on_refusals(
+    connection: asyncpg.Connection, source: Source, rows: RowMaker, rejects: RejectsSink
+) -> None:
+    """Give every refusal to ``rejects`` in the order of the file.
+
+    The source is read a second time for the rows themselves, so that they need not be kept until now.
+    """
+    await connection.execute(
+        f"INSERT INTO {_REFUSED} SELECT _line, '#' || _problem[1], _problem[2] FROM {FOUND} WHERE _problem IS NOT NULL"
+    )
+    records = source.records()
+    async for line, columns, reason in connection.cursor(
+        f"SELECT line, columns, reason FROM {_REFUSED} ORDER BY line",
+        prefetch=1_000,
+    ):
+        record = next(record for record in records if record.line == line)
+        named = rows.columns_of(columns[1:]) if columns.startswith("#") else columns
+        rejects(source, line, named, reason, record.cells)

@@ -1,0 +1,153 @@
+"""Set-based writing: new records, changed records, their external ids, and the history of their states."""
+
+# ruff: noqa: S608  # Statements are made of names of our own; values travel by COPY and as parameters.
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from app.importing.effects import ORDER_TIMES
+from app.importing.indexes import rebuilt_indexes
+from app.importing.resolving import FOUND, Resolution
+
+GOOD = "f._problem IS NULL AND f._head"
+# The ids of a record's history share a UUIDv7 of their own; the last byte counts the steps, so that they stay in order.
+_STEP_ID = "overlay(replace(f._history::text, '-', '') PLACING lpad(to_hex({n}), 2, '0') FROM 31)::uuid"
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many records were made and changed."""
+
+    inserted: int
+    updated: int
+
+
+async def write(connection: asyncpg.Connection, resolution: Resolution) -> Written:
+    """Write what ``import_found`` holds, all at once."""
+    changes = _update(resolution)
+    new = await connection.fetchval(f"SELECT count(*) FROM {FOUND} f WHERE f._is_new AND {GOOD}")
+    changed = await connection.fetchval(f"SELECT count(*) FROM {changes.of}") if changes else 0
+    async with rebuilt_indexes(connection, resolution.target.table, new + changed):
+        inserted = _count(await connection.execute(_insert(resolution)))
+        updated = _count(await connection.execute(changes.statement)) if changes and changed else 0
+    async with rebuilt_indexes(connection, "external_refs", new):
+        for statement, parameters in _references(resolution):
+            await connection.execute(statement, *parameters)
+    for history, statement in _history(resolution) if inserted or updated else []:
+        # Records that move look for their last step by an index.
+        async with rebuilt_indexes(connection, history, 0 if updated else new):
+            await connection.execute(statement)
+    return Written(inserted, updated)
+
+
+def _count(status: str) -> int:
+    return int(status.rpartition(" ")[2])
+
+
+def _insert(resolution: Resolution) -> str:
+    columns = [f'"{effect.column}"' for effect in resolution.effects if effect.stored]
+    own = ["version"] if resolution.target.versioned else []
+    dated = [name for name in ("created_at", "updated_at") if resolution.target.dated and f'"{name}"' not in columns]
+    return (
+        f"INSERT INTO {resolution.target.table} ({', '.join(['id', *own, *dated, *columns])})"
+        f" SELECT {', '.join(['f._id', *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
+        f" FROM {FOUND} f WHERE f._is_new AND {GOOD} ORDER BY f._line"
+    )
+
+
+@dataclass(frozen=True)
+class _Update:
+    statement: str
+    of: str
+
+
+def _update(resolution: Resolution) -> _Update | None:
+    """UPDATE of the records of which something really changes, and FROM and WHERE that select these."""
+    columns = [f'"{effect.column}"' for effect in resolution.effects if effect.stored and effect.on_update]
+    if resolution.read.existing == "keep" or not columns:
+        return None
+    changes = [f"{column} = f.{column}" for column in columns]
+    if resolution.target.versioned:
+        changes.append("version = t.version + 1")
+    if resolution.target.dated:
+        changes.append("updated_at = now()")
+    before, after = (", ".join(f"{alias}.{column}" for column in columns) for alias in ("t", "f"))
+    table = resolution.target.table
+    where = f"t.id = f._id AND NOT f._is_new AND {GOOD} AND ROW({before}) IS DISTINCT FROM ROW({after})"
+    return _Update(
+        f"UPDATE {table} t SET {', '.join(changes)} FROM {FOUND} f WHERE {where}", f"{table} t, {FOUND} f WHERE {where}"
+    )
+
+
+def _references(resolution: Resolution) -> list[tuple[str, list[str]]]:
+    """INSERT of the external ids that records do not have yet; rows that repeat a record add theirs."""
+    read = resolution.read
+    given = [("_external", str(read.system))] if read.external_id is not None else []
+    given += [(f"_ref{number}", ref.system) for number, ref in enumerate(read.refs)]
+    return [
+        (
+            "INSERT INTO external_refs (entity, system, external_id, record_id)"
+            f" SELECT DISTINCT ON (f.{column}) $1::text, $2::text, f.{column}, f._id FROM {FOUND} f"
+            f" WHERE f._problem IS NULL AND f.{column} IS NOT NULL ORDER BY f.{column}, f._line ON CONFLICT DO NOTHING",
+            [resolution.target.entity, system],
+        )
+        for column, system in given
+    ]
+
+
+def _history(resolution: Resolution) -> list[tuple[str, str]]:
+    """The tables of the history with the statements that write it."""
+    moves = "f._is_new"
+    if resolution.read.existing == "update":
+        moves = "(f._is_new OR f._old IS DISTINCT FROM f.{state})"
+    effects = {effect.column for effect in resolution.effects}
+    if resolution.target.name == "opportunity" and "stage_id" in effects:
+        statements = _stage_changes(moves.format(state="stage_id"), first="_first_stage_id" in effects)
+        return [("stage_changes", statement) for statement in statements]
+    if resolution.target.name == "order" and "status" in effects:
+        return [("order_status_changes", _status_changes(moves.format(state="status"), effects))]
+    return []
+
+
+def _stage_changes(moves: str, *, first: bool) -> list[str]:
+    """A new opportunity came into its first stage when it was opened and then into its present one, if that differs."""
+    start = "coalesce(f._first_stage_id, f.stage_id)" if first else "f.stage_id"
+    into = "INSERT INTO stage_changes (id, opportunity_id, from_stage_id, to_stage_id, changed_at)"
+    opened = f"f.opened_at FROM {FOUND} f WHERE f._is_new AND {GOOD}"
+    moved = f"f.stage_entered_at FROM {FOUND} f WHERE {moves} AND {GOOD}"
+    return [
+        f"{into} SELECT {_STEP_ID.format(n=1)}, f._id, NULL, {start}, {opened} ORDER BY f._line",
+        f"{into} SELECT {_STEP_ID.format(n=2)}, f._id, CASE WHEN f._is_new THEN {start} ELSE f._old END, f.stage_id,"
+        f" {moved} AND (NOT f._is_new OR {start} <> f.stage_id) ORDER BY f._line",
+    ]
+
+
+def _status_changes(moves: str, effects: set[str]) -> str:
+    """One step for every time that an order has, and one into its present status if the last step is another.
+
+    A step that is dated before the one before it takes that one's time: the history of an order never runs backwards.
+    An order that was there already gets the steps after its last recorded one.
+    """
+    known = {status: column for status, column in ORDER_TIMES.items() if column in effects}
+    times = ", ".join(f"({number}, '{status}', f.{column})" for number, (status, column) in enumerate(known.items(), 1))
+    latest = f"greatest({', '.join(f'f.{column}' for column in known.values())})" if known else "NULL"
+    orders = (
+        "SELECT f.*, (SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id AND NOT f._is_new)"
+        f" AS _last FROM {FOUND} f WHERE {moves} AND {GOOD}"
+    )
+    steps = (
+        f"SELECT f._id, f._line, f._history, f._old, f._last, v.n, v.status, v.at FROM ({orders}) f"
+        f" CROSS JOIN LATERAL (VALUES {times + ',' if times else ''} (9, f.status, CASE WHEN {latest} > f._last OR"
+        f" f._last IS NULL THEN {latest} ELSE now() END)) v(n, status, at)"
+        " WHERE v.at IS NOT NULL AND (f._last IS NULL OR v.at > f._last)"
+    )
+    chained = (
+        "SELECT f.*, lag(f.status, 1, f._old) OVER w AS before, max(f.at) OVER w AS moment"
+        f" FROM ({steps}) f WINDOW w AS (PARTITION BY f._id ORDER BY f.n)"
+    )
+    return (
+        "INSERT INTO order_status_changes (id, order_id, from_status, to_status, changed_at)"
+        f" SELECT {_STEP_ID.format(n='f.n')}, f._id, f.before, f.status, f.moment FROM ({chained}) f"
+        " WHERE f.before IS DISTINCT FROM f.status ORDER BY f._line, f.n"
+    )

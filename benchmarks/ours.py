@@ -1,0 +1,44 @@
+"""(a) This server: how it is started, the tokens of its users, and the statements that it runs."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from app.main import create_app
+from app.settings import Settings
+from auth.tokens import AccessTokens
+from benchmarks.operations import User
+from benchmarks.statements import Pair
+
+SECRET = "only for measuring, on a database of demo data"
+COMMAND = [str(Path(sys.executable).with_name("rapport")), "serve"]
+
+
+def tokens(users: Sequence[User]) -> dict[User, str]:
+    """An access token for each user, good for longer than the benchmark takes; (b) takes the same ones."""
+    signer = AccessTokens(SECRET, 6 * 3600)
+    return {user: signer.sign(user.id, uuid4())[0] for user in users}
+
+
+async def statements_of(url: str, requests: Sequence[tuple[bytes, str]]) -> list[Pair]:
+    """The statements with their arguments that this server runs for requests, given as bodies with their tokens."""
+    app = create_app(Settings(secret=SECRET), url)
+    pairs: list[Pair] = []
+    async with app.router.lifespan_context(app):
+        reader = app.state.server.reader
+        fetch = reader.fetch
+
+        async def noting(statement: Any, arguments: Sequence[Any]) -> Any:
+            pairs.append((statement.sql, tuple(arguments)))
+            return await fetch(statement, arguments)
+
+        reader.fetch = noting
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ours") as client:
+            for body, token in requests:
+                headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+                (await client.post("/graphql", content=body, headers=headers)).raise_for_status()
+    return pairs

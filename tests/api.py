@@ -1,0 +1,54 @@
+"""The API as a client reaches it: GraphQL over ASGI, on a real database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from app.db.ids import new_id
+from app.logs import configure_logs
+from app.main import Server, create_app
+from app.settings import Settings
+
+SECRET = "a secret for tests, long enough for all"
+
+
+class Api:
+    """A client of one running application."""
+
+    def __init__(self, server: Server, client: httpx.AsyncClient) -> None:
+        self.server = server
+        self.client = client
+
+    def token(self, user: UUID) -> str:
+        """An access token of that user."""
+        return self.server.tokens.sign(user, new_id())[0]
+
+    async def send(
+        self, document: str, variables: Any = None, name: str | None = None, user: UUID | None = None
+    ) -> httpx.Response:
+        """The HTTP response to an operation."""
+        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        body = {"query": document, "variables": variables, "operationName": name}
+        return await self.client.post("/graphql", json=body, headers=headers)
+
+    async def post(
+        self, document: str, variables: Any = None, name: str | None = None, user: UUID | None = None
+    ) -> Any:
+        """The JSON answer to an operation."""
+        return (await self.send(document, variables, name, user)).json()
+
+
+@asynccontextmanager
+async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
+    """The application on the database of ``url``, with these settings."""
+    given = {"data_dir": Path("/nonexistent"), "secret": SECRET, "database_url": url, **settings}
+    configure_logs(Settings(**given))
+    app = create_app(Settings(**given), url)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://rapport.test") as client:
+            yield Api(app.state.server, client)

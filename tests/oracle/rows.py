@@ -1,0 +1,194 @@
+"""The rows of a database as plain Python objects that hang together by dictionaries."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+TABLES = {
+    "Customer": "customers",
+    "Contact": "contacts",
+    "Stage": "stages",
+    "Opportunity": "opportunities",
+    "StageChange": "stage_changes",
+    "Product": "products",
+    "Order": "orders",
+    "OrderLine": "order_lines",
+    "OrderStatusChange": "order_status_changes",
+    "Ticket": "tickets",
+    "TicketComment": "ticket_comments",
+    "User": "users",
+    "Team": "teams",
+    "Role": "roles",
+    "Grant": "grants",
+    "FieldGrant": "field_grants",
+}
+
+PREFIXES = {
+    "Customer": "cus",
+    "Contact": "con",
+    "Opportunity": "opp",
+    "StageChange": "chg",
+    "Product": "prd",
+    "Stage": "stg",
+    "Order": "ord",
+    "OrderLine": "lin",
+    "OrderStatusChange": "chg",
+    "Ticket": "tkt",
+    "TicketComment": "cmt",
+    "User": "usr",
+    "Team": "tm",
+    "Role": "rol",
+}
+
+NODES = (
+    "Customer",
+    "Contact",
+    "Stage",
+    "Opportunity",
+    "Product",
+    "Order",
+    "Ticket",
+    "TicketComment",
+    "User",
+    "Team",
+    "Role",
+)
+"""The entities that ``node`` answers, in the order of the contract."""
+
+PARENTS = {
+    "Contact": "customer",
+    "Opportunity": "customer",
+    "Order": "customer",
+    "Ticket": "customer",
+    "StageChange": "opportunity",
+    "OrderLine": "order",
+    "OrderStatusChange": "order",
+    "TicketComment": "ticket",
+}
+"""The relation that a row follows: without its parent it is not there."""
+
+TO_ONE = {
+    "Customer": {"owner": "User"},
+    "Contact": {"customer": "Customer"},
+    "Opportunity": {
+        "customer": "Customer",
+        "contact": "Contact",
+        "owner": "User",
+        "product": "Product",
+        "stage": "Stage",
+    },
+    "StageChange": {
+        "opportunity": "Opportunity",
+        "fromStage": "Stage",
+        "toStage": "Stage",
+        "changedBy": "User",
+    },
+    "Order": {"customer": "Customer", "opportunity": "Opportunity"},
+    "OrderLine": {"order": "Order", "product": "Product"},
+    "OrderStatusChange": {"order": "Order", "changedBy": "User"},
+    "Ticket": {
+        "customer": "Customer",
+        "contact": "Contact",
+        "order": "Order",
+        "assignee": "User",
+        "assignedBy": "User",
+    },
+    "TicketComment": {"ticket": "Ticket", "author": "User"},
+    "User": {"role": "Role", "team": "Team"},
+    "Grant": {"role": "Role"},
+    "FieldGrant": {"grant": "Grant"},
+}
+"""Entity → relation → entity it leads to. The column is the relation's name in snake case with ``_id``."""
+
+TO_MANY = {
+    "Customer": {
+        "contacts": ("Contact", "customer"),
+        "opportunities": ("Opportunity", "customer"),
+        "orders": ("Order", "customer"),
+        "tickets": ("Ticket", "customer"),
+    },
+    "Opportunity": {"stageChanges": ("StageChange", "opportunity")},
+    "Order": {"lines": ("OrderLine", "order"), "statusChanges": ("OrderStatusChange", "order")},
+    "Ticket": {"comments": ("TicketComment", "ticket")},
+    "Team": {"members": ("User", "team")},
+    "Role": {"grants": ("Grant", "role")},
+    "Grant": {"fields": ("FieldGrant", "grant")},
+}
+"""Entity → relation → entity it leads to, and the relation that leads back."""
+
+
+def snake(name: str) -> str:
+    """``stageEnteredAt`` → ``stage_entered_at``."""
+    return re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), name)
+
+
+class Row:
+    """One row: its columns as attributes, its entity as ``type``, its (system, id) pairs elsewhere as ``refs``."""
+
+    def __init__(self, entity: str, columns: dict[str, Any]) -> None:
+        self.type = entity
+        self.refs: list[tuple[str, str]] = []
+        self.__dict__.update(columns)
+
+    def __repr__(self) -> str:
+        return f"<{typed_id(self)}>"
+
+
+def typed_id(row: Row) -> str:
+    """The id that the API prints."""
+    return f"{PREFIXES.get(row.type, row.type)}_{row.id.hex}"
+
+
+class Rows:
+    """All rows, by entity and id."""
+
+    def __init__(self, tables: dict[str, list[Row]]) -> None:
+        self.by_id = {entity: {row.id: row for row in rows} for entity, rows in tables.items()}
+        self._children: dict[tuple[str, str], dict[UUID, list[Row]]] = {}
+
+    def all(self, entity: str) -> list[Row]:
+        """Every row of ``entity``, deleted ones too."""
+        return list(self.by_id[entity].values())
+
+    def find(self, entity: str, id: UUID | None) -> Row | None:
+        """The row of that id, deleted or not."""
+        return None if id is None else self.by_id[entity].get(id)
+
+    def one(self, row: Row, relation: str) -> Row | None:
+        """The row at the other end of a to-one relation, whoever may see it."""
+        return self.find(TO_ONE[row.type][relation], getattr(row, snake(relation) + "_id"))
+
+    def many(self, row: Row, relation: str) -> list[Row]:
+        """The rows at the other end of a to-many relation, whoever may see them, in no order."""
+        entity, back = TO_MANY[row.type][relation]
+        if (entity, back) not in self._children:
+            found: dict[UUID, list[Row]] = {}
+            for child in self.all(entity):
+                found.setdefault(getattr(child, snake(back) + "_id"), []).append(child)
+            self._children[entity, back] = found
+        return self._children[entity, back].get(row.id, [])
+
+
+async def load(url: str) -> Rows:
+    """Read every table of the database at ``url``, in one snapshot."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            tables = {
+                entity: [Row(entity, dict(record)) for record in await connection.fetch(f"SELECT * FROM {table}")]
+                for entity, table in TABLES.items()
+            }
+            refs = await connection.fetch("SELECT entity, system, external_id, record_id FROM external_refs")
+    finally:
+        await connection.close()
+    rows = Rows(tables)
+    for ref in refs:
+        record = rows.find(ref["entity"], ref["record_id"])
+        if record is not None:
+            record.refs.append((ref["system"], ref["external_id"]))
+    for entity in TABLES:
+        for row in rows.all(entity):
+            row.refs.sort()
+    return rows
