@@ -19,6 +19,7 @@ from app.db.database import DatabaseRefusedError, database_url, ensure_database
 from app.db.ids import new_id
 from app.db.migrate import migrate
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
+from app.docs import DocsRefusedError, outdated
 from app.importing.errors import ImportRefusedError
 from app.importing.importer import import_file
 from app.importing.preset import import_preset, preset_names
@@ -36,8 +37,10 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back off
 import_app = typer.Typer(no_args_is_help=True, help="Bring in records from files.")
 user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
+docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
 cli.add_typer(schema_app, name="schema")
+cli.add_typer(docs_app, name="docs")
 
 DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
 SHORTEST_PASSWORD = 12
@@ -50,7 +53,14 @@ class UserMistakeError(Exception):
     """Something that whoever typed the command can put right; the message says how."""
 
 
-_MISTAKES = (UserMistakeError, DatabaseRefusedError, DemoRefusedError, ImportRefusedError, WeakSecretError)
+_MISTAKES = (
+    UserMistakeError,
+    DatabaseRefusedError,
+    DemoRefusedError,
+    ImportRefusedError,
+    WeakSecretError,
+    DocsRefusedError,
+)
 
 
 def main() -> None:
@@ -302,6 +312,26 @@ async def _named(connection: asyncpg.Connection, table: str, name: str) -> objec
 def schema_print() -> None:
     """Print the GraphQL schema."""
     typer.echo(build_schema().as_str())
+
+
+@docs_app.command(name="write")
+def docs_write() -> None:
+    """Make the generated parts anew."""
+    changed = list(outdated(typer.main.get_command(cli)))
+    for page, right in changed:
+        page.write_text(right, "utf-8")
+        typer.echo(f"Wrote {page}.")
+    if not changed:
+        typer.echo("Everything is up to date.")
+
+
+@docs_app.command(name="check")
+def docs_check() -> None:
+    """Say which generated parts are out of date."""
+    changed = [str(page) for page, _ in outdated(typer.main.get_command(cli))]
+    if changed:
+        raise UserMistakeError(f"Out of date: {', '.join(changed)}. Run rapport docs write.")
+    typer.echo("Everything is up to date.")
 
 
 __all__ = ["import_app", "main", "preset_names"]

@@ -1,5 +1,6 @@
 """create_app: the one place that puts everything together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
@@ -22,7 +24,16 @@ from schema.planning import Planner
 from schema.schema import build_schema
 from schema.view import GraphQLView
 
-Scope = dict[str, object]
+
+class Application(Starlette):
+    """Starlette's application, with /graphql before its routes and middleware: the view answers all errors itself."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, or run the lifespan."""
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self.state.server.view(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Server:
@@ -35,7 +46,7 @@ class Server:
         self.writers = writers
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
         self.tokens = AccessTokens(secret, settings.access_token_seconds)
-        self.accesses = AccessCache(reader.pool)
+        self.accesses = AccessCache(reader.lanes)
         schema = build_schema()
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
@@ -76,7 +87,7 @@ def create_app(settings: Settings, url: str) -> Starlette:
 
     async def ready(request: Request) -> JSONResponse:
         try:
-            await request.app.state.server.reader.pool.fetchval("SELECT 1", timeout=5)
+            await asyncio.wait_for(request.app.state.server.reader.lanes.fetchrow("SELECT 1"), 5)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return JSONResponse({"status": "the database does not answer"}, status_code=503)
         return JSONResponse({"status": "ready"})
@@ -84,17 +95,11 @@ def create_app(settings: Settings, url: str) -> Starlette:
     async def home(_: Request) -> RedirectResponse:
         return RedirectResponse("/graphql")
 
-    class GraphQL:
-        async def __call__(self, scope: Scope, receive: object, send: object) -> None:
-            await app.state.server.view(scope, receive, send)
-
-    app = Starlette(
+    return Application(
         routes=[
-            Route("/graphql", GraphQL()),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/", home),
         ],
         lifespan=lifespan,
     )
-    return app

@@ -143,7 +143,8 @@ class Access:
     @property
     def version(self) -> ColumnElement[str]:
         """The present version of the caller's rights; NULL when the user is gone or disabled."""
-        user, role = aliased(User), aliased(Role)
+        user: Any = aliased(User)
+        role: Any = aliased(Role)
         versions = cast(user.access_version, Text), cast(role.access_version, Text)
         found = (
             select(versions[0].concat(literal_column("'.'")).concat(versions[1]))
@@ -203,7 +204,7 @@ class Access:
     ) -> list[ColumnElement[bool]]:
         """The condition that the parent is visible. What the row's own scope implies of it is left out."""
         way = relation(entity, entity.parent or "")
-        parent = aliased(way.target)
+        parent: Any = aliased(way.target)
         conditions = self.rows(way.target, parent, how)
         own_owner = entity is models.Opportunity and not include_deleted
         if own_owner and _WIDTH[scope] <= _WIDTH[self.rights.rows(way.target)]:
@@ -230,5 +231,5 @@ def _where(rule: FieldRule, wanted: set[FieldAccess], entity: type[Row], row: An
 def _all(parts: list[ColumnElement[bool] | bool]) -> ColumnElement[bool] | bool:
     if any(part is False for part in parts):
         return False
-    conditions = [part for part in parts if part is not True]
+    conditions = [part for part in parts if not isinstance(part, bool)]
     return and_(*conditions) if conditions else True

@@ -66,7 +66,7 @@ class Grant(Entity, table=True):
     rows: RowScope = choice(RowScope)
 
     role: Role = Relationship(back_populates="grants")
-    fields: list["FieldGrant"] = Relationship(  # type: ignore[assignment]  # The contract's name; pydantic's class attribute is deprecated.
+    fields: list["FieldGrant"] = Relationship(  # The contract's name; pydantic's class attribute is deprecated.
         back_populates="grant", sa_relationship_kwargs={"order_by": "(FieldGrant.position, FieldGrant.id)"}
     )
 

@@ -1,11 +1,15 @@
 """Passwords: Argon2id, off the event loop, and only so many at once."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from passlib.hash import argon2
 
 from app.errors import RateLimitedError
+
+T = TypeVar("T")
 
 # OWASP's Password Storage Cheat Sheet asks for at least 19 MiB, 2 passes, 1 lane; this takes about 0.1 s.
 _HASH = argon2.using(type="ID", memory_cost=65_536, time_cost=3, parallelism=1)
@@ -29,7 +33,7 @@ class Passwords:
         found: str = await self._run(_HASH.hash, password)
         return found
 
-    async def _run(self, function: object, *arguments: str) -> object:
+    async def _run(self, function: Callable[..., T], *arguments: str) -> T:
         if self._places <= 0:
             raise RateLimitedError("Too many people are signing in just now: try again in a moment.", retryAfter=5)
         self._places -= 1

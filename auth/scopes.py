@@ -47,7 +47,7 @@ def _mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _ours(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    member = aliased(User)
+    member: Any = aliased(User)
     return column.in_(select(member.id).where(member.team_id == team()))
 
 
@@ -80,11 +80,12 @@ def _customers_of(model: Any, user: str) -> Way:
 
 def _opportunities_of_owned_customers() -> Way:
     def ids(belongs: Belongs) -> Select[Any]:
-        row, customer = aliased(Opportunity), aliased(Customer)
+        row: Any = aliased(Opportunity)
+        customer: Any = aliased(Customer)
         return select(row.id).join(customer, row.customer_id == customer.id).where(belongs(customer.owner_id))
 
     def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-        customer = aliased(Customer)
+        customer: Any = aliased(Customer)
         return there(customer, customer.id == row.customer_id, belongs(customer.owner_id))
 
     return Way(ids, holds)
@@ -99,7 +100,7 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
             return select(row.id).where(row.customer_id.in_(way.ids(belongs)))
 
         def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-            customer = aliased(Customer)
+            customer: Any = aliased(Customer)
             return there(customer, customer.id == row.customer_id, way.holds(customer, belongs))
 
         return Way(ids, holds)
@@ -109,7 +110,7 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
 
 def _assigned_tickets() -> Way:
     def ids(belongs: Belongs) -> Select[Any]:
-        row = aliased(Ticket)
+        row: Any = aliased(Ticket)
         return select(row.id).where(belongs(row.assignee_id))
 
     return Way(ids, lambda row, belongs: belongs(row.assignee_id))
@@ -141,7 +142,7 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
     if entity is User:
         return [row.id == caller() if scope is RowScope.OWN else row.team_id == team()]
     if entity is Role:
-        me = aliased(User)
+        me: Any = aliased(User)
         return [row.id == select(me.role_id).where(me.id == caller()).scalar_subquery()]
     ways = WAYS.get(entity)
     if ways is None:
@@ -161,7 +162,7 @@ def _through_parent(entity: type[Row], row: Any, scope: RowScope, how: How) -> l
 def _assigned(entity: type[Row], row: Any) -> ColumnElement[bool]:
     """Whether somebody else gave the caller an unclosed ticket of the customer."""
     customer_id = row.id if entity is Customer else row.customer_id
-    ticket = aliased(Ticket)
+    ticket: Any = aliased(Ticket)
     return there(
         ticket,
         ticket.customer_id == customer_id,

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
@@ -18,7 +19,9 @@ from graphql import (
 )
 from strawberry.schema.schema import validate_document
 
+from schema.coercion import coercer
 from schema.limits import Figures, figures
+from schema.selection import KEY_BYTES
 from schema.shapes import shaper
 
 _WATERMARK = 4_000_000
@@ -30,9 +33,12 @@ class Operation:
 
     node: OperationDefinitionNode
     figures: Figures
+    coerce: Callable[[Mapping[str, Any]], dict[str, Any] | None]
     shape: Callable[[Mapping[str, Any]], Any]
     fragments: Mapping[str, FragmentDefinitionNode]
     name: str
+    roots: dict[str, list[FieldNode]] | None
+    """The root fields by response key, where they do not depend on variables or fragments."""
 
 
 @dataclass(slots=True)
@@ -91,8 +97,19 @@ class Documents:
                 operations[definition.name.value if definition.name else ""] = Operation(
                     definition,
                     figures(definition, fragments),
+                    coercer(self._schema, definition),
                     shaper(self._schema, node, definition),
                     fragments,
                     definition.name.value if definition.name else "",
+                    _roots(definition),
                 )
         return Document(text, node, operations=operations)
+
+
+def _roots(operation: OperationDefinitionNode) -> dict[str, list[FieldNode]] | None:
+    found: dict[str, list[FieldNode]] = {}
+    for node in operation.selection_set.selections:
+        if not isinstance(node, FieldNode) or node.directives:
+            return None
+        found.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+    return found if all(len(key) <= KEY_BYTES for key in found) else None

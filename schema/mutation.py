@@ -31,7 +31,7 @@ class SignInPayload:
             return None
         access = await info.context.services.accesses.reload(self.user_id)
         found: Any = await record(info, models.User, self.user_id, access)
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 @strawberry.type

@@ -3,6 +3,7 @@
 from typing import Any
 
 import strawberry
+from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.schema_directive import Location
 from strawberry.types import Info
@@ -44,6 +45,6 @@ class Can(BasePermission):
         )
 
 
-def can(action: str, entity: type[Row]) -> list[PermissionExtension]:
+def can(action: str, entity: type[Row]) -> list[FieldExtension]:
     """The extensions of a field that needs ``action`` on ``entity``."""
     return [PermissionExtension([Can(action, entity)])]

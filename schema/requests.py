@@ -32,22 +32,21 @@ class Request:
     read_only: bool = False
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """One header of the request."""
-    for key, value in scope["headers"]:
-        if key == name:
-            found: str = value.decode("latin-1")
-            return found
-    return None
+class Headers(dict[bytes, bytes]):
+    """The headers of a request, by lower-case name."""
+
+    def text(self, name: bytes) -> str:
+        """One header, empty where it is absent."""
+        return self.get(name, b"").decode("latin-1")
 
 
-async def read_request(scope: Scope, receive: Receive, max_bytes: int) -> Request:
+async def read_request(scope: Scope, headers: Headers, receive: Receive, max_bytes: int) -> Request:
     """The GraphQL request in an HTTP request. HttpError says what is wrong with it."""
     if scope["method"] == "POST":
-        content_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+        content_type = headers.text(b"content-type").partition(";")[0].strip().lower()
         if content_type != "application/json":
             raise HttpError(415, "Send the request as application/json.")
-        body = await _body(scope, receive, max_bytes)
+        body = await _body(headers, receive, max_bytes)
         try:
             return _checked(orjson.loads(body))
         except orjson.JSONDecodeError as error:
@@ -57,9 +56,9 @@ async def read_request(scope: Scope, receive: Receive, max_bytes: int) -> Reques
     raise HttpError(405, "GraphQL is asked with POST, or with GET for queries.")
 
 
-async def _body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    length = header(scope, b"content-length")
-    if length is not None and length.isdigit() and int(length) > max_bytes:
+async def _body(headers: Headers, receive: Receive, max_bytes: int) -> bytes:
+    length = headers.text(b"content-length")
+    if length.isdigit() and int(length) > max_bytes:
         raise _too_large(int(length), max_bytes)
     message = await receive()
     body: bytes = message.get("body", b"")

@@ -13,7 +13,7 @@ from schema.context import Context, fragment
 
 async def whole(info: Info[Context, None]) -> Any:
     """The answer of a root field, as a finished fragment: already there, or fetched now."""
-    raw: GraphQLResolveInfo = info._raw_info
+    raw: GraphQLResolveInfo[Context] = info._raw_info
     outcomes = info.context.outcomes
     key = str(raw.path.key)
     if key in outcomes:
@@ -26,6 +26,6 @@ async def whole(info: Info[Context, None]) -> Any:
 
 async def record(info: Info[Context, None], entity: type[Row], id: UUID, access: Access | None = None) -> Any:
     """One known row below the root (who signed in, what a mutation made), as far as its reader may see it."""
-    raw: GraphQLResolveInfo = info._raw_info
+    raw: GraphQLResolveInfo[Context] = info._raw_info
     path = tuple(str(step) for step in raw.path.as_list())
     return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, path, (entity, id), access))

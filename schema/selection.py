@@ -119,7 +119,7 @@ class Selection:
         for directive in node.directives or ():
             name = directive.name.value
             if name in (GraphQLSkipDirective.name, GraphQLIncludeDirective.name):
-                value: Any = directive.arguments[0].value
+                value: Any = directive.arguments[0].value  # type: ignore[index]  # Both have just one: "if".
                 holds = self._variables[value.name.value] if hasattr(value, "name") else value.value
                 if bool(holds) == (name == GraphQLSkipDirective.name):
                     return False

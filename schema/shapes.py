@@ -79,7 +79,7 @@ def _present(value: Any) -> Any:
 
 
 def _of(kind: GraphQLInputType) -> Shaper:
-    kind = get_nullable_type(kind)
+    kind = get_nullable_type(kind)  # type: ignore[assignment]  # Of an input type, it is one too.
     named = get_named_type(kind)
     if is_list_type(kind):
         if not is_input_object_type(named):

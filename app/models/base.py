@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Enum, Index, Numeric, Text, func, literal_column, text
+from sqlalchemy import CheckConstraint, ColumnElement, DateTime, Enum, Index, Numeric, Text, func, literal_column, text
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlmodel import Field, SQLModel
 
@@ -72,12 +72,12 @@ class Record(Versioned):
 
     created_at: datetime = Field(
         default_factory=utcnow,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # SQLModel's stub knows types only as classes.
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": func.now()},
     )
     updated_at: datetime = Field(
         default_factory=utcnow,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": func.now()},
     )
 
@@ -85,7 +85,7 @@ class Record(Versioned):
 def moment(*, required: bool = False, **options: Any) -> Any:
     """A column of the type timestamptz."""
     default = {"default_factory": utcnow} if required else {"default": None}
-    return Field(sa_type=DateTime(timezone=True), nullable=not required, **default, **options)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), nullable=not required, **default, **options)
 
 
 def words(*, required: bool = False, **options: Any) -> Any:
@@ -103,7 +103,7 @@ def choice(kind: type[StrEnum], *, required: bool = True, check: str | None = No
     """A text column that holds the members of ``kind``; ``check`` names the constraint where a table has two."""
     name = check or "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__).lstrip("_")
     return Field(
-        sa_type=Enum(kind, name=name, native_enum=False, create_constraint=True, length=24),  # type: ignore[call-overload]
+        sa_type=Enum(kind, name=name, native_enum=False, create_constraint=True, length=24),
         nullable=not required,
         **options,
     )
@@ -112,7 +112,7 @@ def choice(kind: type[StrEnum], *, required: bool = True, check: str | None = No
 def money(currency: str = "currency", **options: Any) -> Any:
     """An exact amount whose scale is the minor units of the currency in the column ``currency`` of the same row."""
     return Field(
-        sa_type=Numeric(asdecimal=True),  # type: ignore[call-overload]
+        sa_type=Numeric(asdecimal=True),
         nullable=False,
         sa_column_kwargs={"info": {"currency": currency}},
         **options,
@@ -159,7 +159,7 @@ def short(*columns: str, limit: int = 500) -> list[CheckConstraint]:
 
 def ordered(table: str, column: str, *, text_column: bool = False, nullable: bool = False) -> list[Index]:
     """The indexes that keyset paging by ``column`` seeks in, ties broken by id; a nullable one needs both ends."""
-    term = literal_column(f'{column} COLLATE "C"') if text_column else literal_column(column)
+    term: ColumnElement[Any] = literal_column(f'{column} COLLATE "C"') if text_column else literal_column(column)
     found = [Index(f"ix_{table}_{column}_id", term, literal_column("id"))]
     if nullable:
         found.append(Index(f"ix_{table}_{column}_desc_id", term.desc().nulls_last(), literal_column("id").desc()))

@@ -65,7 +65,7 @@ class Customer(Record, table=True):
     country: str | None = words()
     tags: list[str] = Field(
         default_factory=list,
-        sa_type=ARRAY(Text),  # type: ignore[call-overload]
+        sa_type=ARRAY(Text),
         nullable=False,
         sa_column_kwargs={"server_default": "{}"},
     )

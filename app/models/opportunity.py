@@ -41,7 +41,7 @@ def _weighted(row: Any) -> Any:
 def _rotting(row: Any) -> Any:
     limit = (
         select(func.make_interval(0, 0, 0, Stage.rotting_after_days))
-        .where(Stage.id == row.stage_id, Stage.kind == literal_column(f"'{StageKind.OPEN}'"))
+        .where(Stage.id == row.stage_id, Stage.kind == literal_column(f"'{StageKind.OPEN}'"))  # type: ignore[arg-type]  # A column, not a value.
         .correlate_except(Stage)
         .scalar_subquery()
     )

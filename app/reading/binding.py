@@ -14,7 +14,7 @@ from app.reading.read import Operand
 CALLER, TEAM = "caller", "team"
 """The bind parameters of the caller: its id, and its team's."""
 
-_DIALECT = dialect(paramstyle="numeric_dollar")
+_DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Binder:

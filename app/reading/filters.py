@@ -112,7 +112,7 @@ class FilterCompiler:
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
         found = self._holds(value, opposite or part.how, part.operand)
         if treatment.readable is not True:
-            found = and_(treatment.readable, found)
+            found = and_(treatment.readable, found)  # type: ignore[arg-type]  # False is SQL's false.
         return found.is_not(True) if negated != bool(opposite) else found
 
     def _holds(self, value: ColumnElement[Any], how: str, operand: Operand) -> ColumnElement[bool]:

@@ -73,7 +73,7 @@ class _Connection:
             inner = select(*([self._still(part) for part in parts] or [literal_column("'{}'::json").label("#empty")]))
         if self.step is not None:
             inner = inner.correlate(self.step.near.row)
-        whole = literal_column('"#c"' if parts else '"#c"."#empty"')
+        whole: ColumnElement[Any] = literal_column('"#c"' if parts else '"#c"."#empty"')
         value = func.row_to_json(whole) if parts else whole
         return select(value).select_from(inner.subquery("#c")).scalar_subquery()
 
@@ -225,7 +225,7 @@ class _Walk:
         rows = func.json_agg(literal_column(f'"{name}"' if some else f'"{name}"."#empty"'))
         return func.coalesce(self._on_page(rows), literal_column("'[]'::json"))
 
-    def _on_page(self, aggregate: Any) -> ColumnElement[Any]:
+    def _on_page(self, aggregate: Any) -> Any:
         return aggregate.filter(self.number <= literal_column(str(self.size))) if self.ahead else aggregate
 
     def _node_columns(self, part: Nodes) -> list[ColumnElement[Any]]:

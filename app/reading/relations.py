@@ -80,5 +80,5 @@ def currency_of(entity: type[Row], attribute: str) -> str | None:
     if attribute in mapper.columns:
         found: str | None = mapper.columns[attribute].info.get("currency")
         return found
-    descriptor = mapper.all_orm_descriptors.get(attribute)
+    descriptor: Any = mapper.all_orm_descriptors.get(attribute)
     return descriptor.info.get("currency") if descriptor is not None else None

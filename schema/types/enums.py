@@ -4,14 +4,29 @@ import strawberry
 
 from app.models import enums
 
-CustomerKind = strawberry.enum(enums.CustomerKind)
-CustomerTier = strawberry.enum(enums.CustomerTier)
-CustomerStatus = strawberry.enum(enums.CustomerStatus)
-StageKind = strawberry.enum(enums.StageKind)
-OrderStatus = strawberry.enum(enums.OrderStatus)
-TicketStatus = strawberry.enum(enums.TicketStatus)
-TicketPriority = strawberry.enum(enums.TicketPriority)
-TicketKind = strawberry.enum(enums.TicketKind)
-TicketChannel = strawberry.enum(enums.TicketChannel)
-RowScope = strawberry.enum(enums.RowScope)
-FieldAccess = strawberry.enum(enums.FieldAccess)
+CustomerKind = enums.CustomerKind
+CustomerTier = enums.CustomerTier
+CustomerStatus = enums.CustomerStatus
+StageKind = enums.StageKind
+OrderStatus = enums.OrderStatus
+TicketStatus = enums.TicketStatus
+TicketPriority = enums.TicketPriority
+TicketKind = enums.TicketKind
+TicketChannel = enums.TicketChannel
+RowScope = enums.RowScope
+FieldAccess = enums.FieldAccess
+
+for _kind in (
+    CustomerKind,
+    CustomerTier,
+    CustomerStatus,
+    StageKind,
+    OrderStatus,
+    TicketStatus,
+    TicketPriority,
+    TicketKind,
+    TicketChannel,
+    RowScope,
+    FieldAccess,
+):
+    strawberry.enum(_kind)

@@ -29,7 +29,7 @@ class Viewer:
     async def user(self, info: Info[Context, None]) -> User:
         """The caller."""
         found: Any = await record(info, models.User, self.access.user_id, self.access)
-        return found  # type: ignore[no-any-return]
+        return found
 
     @strawberry.field
     def permissions(self) -> list[Grant]:
@@ -38,13 +38,13 @@ class Viewer:
             Grant(
                 entity=entity,
                 action=action,
-                rows=granted.rows,  # type: ignore[arg-type]
+                rows=granted.rows,
                 fields=[
                     FieldGrant(
                         field=name,
-                        access=rule.access,  # type: ignore[arg-type]
-                        on_rows=rule.on_rows,  # type: ignore[arg-type]
-                        otherwise=rule.otherwise,  # type: ignore[arg-type]
+                        access=rule.access,
+                        on_rows=rule.on_rows,
+                        otherwise=rule.otherwise,
                     )
                     for name, rule in sorted(granted.fields.items(), key=lambda item: ENTITIES[entity].index(item[0]))
                 ],
