@@ -14,10 +14,10 @@ from graphql import (
     OperationType,
     is_non_null_type,
 )
-from strawberry.http.ides import get_graphql_ide_html
 
 from app.errors import ApiError, BadUserInputError, UnauthenticatedError
 from auth.tokens import AccessTokens
+from schema import graphiql
 from schema.context import Caller, Context, Services
 from schema.documents import Document, Documents, Operation
 from schema.errors import INTERNAL, shape
@@ -45,7 +45,7 @@ class GraphQLView:
         self._documents = Documents(
             schema.graphql, settings.document_cache, settings.max_tokens, introspection=settings.shows_schema
         )
-        self._page = get_graphql_ide_html().encode() if settings.graphiql else None
+        self._page = graphiql.page() if settings.graphiql else None
         kinds = {name: rows_type(field) for name, field in self._query.fields.items()}
         self._whole = {name for name, kind in kinds.items() if kind == "Node" or entity_of(kind)}
 

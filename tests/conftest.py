@@ -15,6 +15,7 @@ from app.db.database import create_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from auth.builtin import sync_built_in_roles
+from tests.nasty_shop import shop as shop
 
 
 class Server:

@@ -11,8 +11,8 @@ from graphql import parse, validate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.nasty_shop import Shop
 from tests.oracle.compare import check, same
-from tests.oracle.conftest import Shop
 from tests.oracle.operation import Operation
 from tests.oracle.operations import operations
 from tests.oracle.paging import check_window, walk, windows

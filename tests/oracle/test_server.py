@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.api import Api, open_api
+from tests.nasty_shop import Shop
 from tests.oracle.compare import check
-from tests.oracle.conftest import Shop
 from tests.oracle.operations import operations
 from tests.oracle.paging import check_window, windows
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import anyio
 import pytest
 
-from tests.conftest import Server
 from tests.oracle.execute import Oracle
 from tests.oracle.rows import load
 from tests.oracle.shop import build_shop
@@ -23,7 +22,7 @@ class Shop(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def shop(server: Server, migrated: str) -> Iterator[Shop]:
+def shop(server: Any, migrated: str) -> Iterator[Shop]:
     """The shop. Copy it to write to it."""
     url = anyio.run(server.copy, migrated)
     ids = anyio.run(build_shop, url)
