@@ -28,9 +28,9 @@ class _UnfitError(Exception):
 
 
 def coercer(
-    schema: GraphQLSchema, operation: OperationDefinitionNode
-) -> Callable[[Mapping[str, Any]], dict[str, Any] | None]:
-    """The function from raw variables of ``operation`` to coerced ones; None where some do not fit."""
+    schema: GraphQLSchema, operation: OperationDefinitionNode, shape: Callable[[Mapping[str, Any]], Any]
+) -> Callable[[Mapping[str, Any]], tuple[dict[str, Any], Any] | None]:
+    """From raw variables of ``operation`` to coerced ones and their shape; None where some do not fit."""
     prepared: list[tuple[str, Coerce, Any, bool]] = []
     for definition in operation.variable_definitions or ():
         kind: Any = type_from_ast(schema, definition.type)
@@ -40,7 +40,7 @@ def coercer(
             default = Undefined if isinstance(values, list) else values.coerced[definition.variable.name.value]
         prepared.append((definition.variable.name.value, _of(kind), default, is_non_null_type(kind)))
 
-    def coerce(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    def coerce(given: Mapping[str, Any]) -> tuple[dict[str, Any], Any] | None:
         found: dict[str, Any] = {}
         try:
             for name, each, default, required in prepared:
@@ -50,9 +50,9 @@ def coercer(
                     found[name] = default
                 elif required:
                     return None
+            return found, shape(found)
         except (_UnfitError, RecursionError):
             return None
-        return found
 
     return coerce
 

@@ -33,8 +33,8 @@ class Operation:
 
     node: OperationDefinitionNode
     figures: Figures
-    coerce: Callable[[Mapping[str, Any]], dict[str, Any] | None]
-    shape: Callable[[Mapping[str, Any]], Any]
+    coerce: Callable[[Mapping[str, Any]], tuple[dict[str, Any], Any] | None]
+    """From raw variables to coerced ones and their shape; None where some do not fit."""
     fragments: Mapping[str, FragmentDefinitionNode]
     name: str
     roots: dict[str, list[FieldNode]] | None
@@ -97,8 +97,7 @@ class Documents:
                 operations[definition.name.value if definition.name else ""] = Operation(
                     definition,
                     figures(definition, fragments),
-                    coercer(self._schema, definition),
-                    shaper(self._schema, node, definition),
+                    coercer(self._schema, definition, shaper(self._schema, node, definition)),
                     fragments,
                     definition.name.value if definition.name else "",
                     _roots(definition),

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
+from app.errors import QueryTooCostlyError
 from app.models.base import Row
 from app.reading.binding import Statement
 from app.reading.compile import compile_read
@@ -60,11 +61,14 @@ class Planner:
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        root = Selection(self._schema, operation.fragments, variables).root(parent, nodes)
-        if record is not None:
-            assert isinstance(root, Read)
-            root = replace(root, id=Operand(itself, (RECORD,)))
-        found = self._compile(root, access)
+        try:
+            root = Selection(self._schema, operation.fragments, variables).root(parent, nodes)
+            if record is not None:
+                assert isinstance(root, Read)
+                root = replace(root, id=Operand(itself, (RECORD,)))
+            found = self._compile(root, access)
+        except RecursionError:
+            raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
         self._kept[key] = found
         if len(self._kept) > self._settings.plan_cache:
             self._kept.popitem(last=False)

@@ -104,8 +104,7 @@ class GraphQLView:
             context = Context(self._services, caller, request_id, document, operation)
             variables = operation.coerce(request.variables or {})
             if variables is not None:
-                context.variables = variables
-                context.shape = operation.shape(variables)
+                context.variables, context.shape = variables
                 if operation.node.operation is OperationType.QUERY:
                     answer = await self._read(context)
                     if answer is not None:

@@ -91,6 +91,12 @@ def connected(schema: GraphQLSchema, asked: Asked) -> str | None:
 # FORBIDDEN
 
 
+def closed(rights: Rights, name: str) -> bool:
+    """Whether the role has no grant at all on the entity of a root field, which is told before anything else."""
+    entity = SINGLE.get(name) or PLURAL.get(name) or PLAIN.get(name)
+    return entity is not None and not rights.has(entity)
+
+
 def forbidden(schema: GraphQLSchema, rights: Rights, asked: Asked) -> bool:
     """Whether the root field asks for something that the role never has."""
     name, args = asked.name, asked.args

@@ -128,6 +128,9 @@ class _Run:
                 if nodes[0].name.value != "viewer":
                     self.refused[key] = "UNAUTHENTICATED"
                 continue
+            if checks.closed(self.rights, nodes[0].name.value):
+                self.refused[key] = "FORBIDDEN"
+                continue
             try:
                 asked = collector.asked(query, key, nodes)
             except GraphQLError:
