@@ -3,6 +3,9 @@
 import asyncio
 import getpass
 import os
+import re
+import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,6 +15,7 @@ from typing import Annotated, TypeVar
 import asyncpg
 import typer
 import uvicorn
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -28,13 +32,12 @@ from app.importing.report import print_report
 from app.logs import configure_logs
 from app.main import create_app
 from app.secret import WeakSecretError, server_secret
-from app.settings import Settings, get_settings
+from app.settings import Settings, get_settings, setting_name
 from auth.builtin import sync_built_in_roles
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
-import_app = typer.Typer(no_args_is_help=True, help="Bring in records from files.")
 user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
@@ -45,7 +48,7 @@ cli.add_typer(docs_app, name="docs")
 DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
 SHORTEST_PASSWORD = 12
 T = TypeVar("T")
-_console = Console()
+_console = Console(soft_wrap=True)
 _errors = Console(stderr=True)
 
 
@@ -67,12 +70,18 @@ def main() -> None:
     """Run the command line; mistakes are told in a sentence, without a stack trace."""
     try:
         cli()
-    except _MISTAKES as error:
-        _errors.print(f"[red]{type(error).__name__.removesuffix('Error')}:[/red] {error}", highlight=False)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = setting_name(str(problem["loc"][0]))
+            _tell(f"{name}={problem['input']!s} will not do: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
         sys.exit(1)
-    except OSError as error:
-        _errors.print(f"[red]Cannot reach it:[/red] {error}", highlight=False)
+    except (*_MISTAKES, OSError) as error:
+        _tell(str(error))
         sys.exit(1)
+
+
+def _tell(mistake: str) -> None:
+    _errors.print("[red]Refused:[/red]", mistake, highlight=False, markup=True, soft_wrap=True)
 
 
 async def _prepared(url: str) -> None:
@@ -110,12 +119,18 @@ def serve(
         asyncio.run(_prepared(url))
         if demo:
             asyncio.run(_ensure_demo(url, customers, settings))
+        listener = _listener(settings)
         _console.print(
             f"Rapport answers at [bold]http://{settings.host}:{settings.port}/graphql[/bold]. Ctrl-C stops it."
         )
+        # The server passes the signals that stop it on to whoever handled them before; leaving in order, and not by the
+        # signal itself, lets the embedded PostgreSQL be stopped too.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit(0))
         if settings.workers == 1:
-            _uvicorn(create_app(settings, url), settings).run()
+            _uvicorn(create_app(settings, url), settings).run(sockets=[listener])
             return
+        listener.close()
         os.environ["RAPPORT_SERVING_URL"] = url
         uvicorn.run(
             "app.cli:worker_app",
@@ -126,6 +141,17 @@ def serve(
             log_level="warning",
             access_log=False,
         )
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The socket to serve on, so that nothing is promised before it is had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise UserMistakeError(
+            f"Cannot serve on {settings.host}, port {settings.port}: {error.strerror}. Choose with HOST and PORT."
+        ) from None
 
 
 def _uvicorn(app: object, settings: Settings) -> uvicorn.Server:
@@ -206,13 +232,13 @@ def import_command(
             help="team, user, customer, contact, product, stage, opportunity, order, order-line or ticket; or 'preset'."
         ),
     ],
-    file: Annotated[str, typer.Argument(help="The CSV file; with 'preset', the preset's name.")],
+    file: Annotated[str, typer.Argument(help=f"The CSV file; with 'preset' one of {', '.join(preset_names())}.")],
     directory: Annotated[Path | None, typer.Argument(help="With 'preset', the folder that holds its files.")] = None,
     map: Annotated[Path | None, typer.Option(help="The TOML file that says which column is what.")] = None,
     dry_run: _DryRun = False,
     rejects: _Rejects = None,
 ) -> None:
-    """Bring in records: ``import ENTITY FILE --map MAP.toml``, or ``import preset NAME DIR``."""
+    """Bring in records: import ENTITY FILE --map MAP.toml, or import preset NAME DIR."""
 
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
@@ -225,6 +251,8 @@ def import_command(
                         connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch
                     )
                 else:
+                    if directory is not None:
+                        raise UserMistakeError(f"Import one file at a time: what is {directory} for?")
                     if map is None:
                         raise UserMistakeError("Say which column is what: --map MAP.toml.")
                     reports = [
@@ -234,7 +262,11 @@ def import_command(
                     ]
         finally:
             await connection.close()
-        print_report(reports)
+        print_report(reports, Console(width=max(_console.width, 120)))
+        refused = sum(report.rejected for report in reports)
+        if refused:
+            where = f"They are in {rejects}." if rejects else "See which and why with --rejects FILE."
+            _console.print(f"{refused:,} rows were refused. {where}")
 
     _with_database(run)
 
@@ -246,15 +278,17 @@ def user_add(
     role: Annotated[str, typer.Option(help="The role's name, such as SALES.")],
     team: Annotated[str | None, typer.Option(help="The team's name.")] = None,
 ) -> None:
-    """Add a user. Give it a password with ``rapport user password``."""
+    """Add a user. Give it a password with: rapport user password."""
 
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
         try:
             role_id = await _named(connection, "roles", role)
             team_id = await _named(connection, "teams", team) if team else None
-            if "@" not in email or len(email) > 320:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > 320:
                 raise UserMistakeError(f"{email!r} is not an email address.")
+            if not name.strip() or len(name) > 500:
+                raise UserMistakeError("A user needs a name, of 500 characters at most.")
             try:
                 await connection.execute(
                     "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
@@ -332,6 +366,3 @@ def docs_check() -> None:
     if changed:
         raise UserMistakeError(f"Out of date: {', '.join(changed)}. Run rapport docs write.")
     typer.echo("Everything is up to date.")
-
-
-__all__ = ["import_app", "main", "preset_names"]

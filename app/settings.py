@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         return not self.production if self.introspection is None else self.introspection
 
 
+def setting_name(field: str) -> str:
+    """The environment variable of a setting."""
+    return field if field.isupper() else f"RAPPORT_{field.upper()}"
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process."""

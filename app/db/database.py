@@ -30,10 +30,15 @@ def database_url(settings: Settings, name: str = NAME) -> Iterator[str]:
 async def ensure_database(url: str) -> None:
     """Create the database that ``url`` names where it is missing, and refuse one that would answer wrongly."""
     try:
-        connection = await asyncpg.connect(url)
-    except asyncpg.InvalidCatalogNameError:
-        await create_database(url)
-        connection = await asyncpg.connect(url)
+        try:
+            connection = await asyncpg.connect(url)
+        except asyncpg.InvalidCatalogNameError:
+            await create_database(url)
+            connection = await asyncpg.connect(url)
+    except (OSError, asyncpg.PostgresError, ValueError) as error:
+        parts = urlsplit(url)
+        place = f"{parts.hostname or 'its socket'}, port {parts.port or 5432}, database {parts.path.lstrip('/')}"
+        raise DatabaseRefusedError(f"Cannot connect to PostgreSQL at {place}: {error}.") from error
     try:
         await _check(connection)
     finally:

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 
-from app.errors import StatementTimeoutError
 from app.reading.binding import Statement
 from app.reading.lanes import Lanes
 from app.settings import Settings
@@ -57,10 +56,5 @@ class Reader:
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> tuple[str | None, bytes | None]:
         """The caller's present access version and the JSON, None for null."""
         self.statements += 1
-        try:
-            version, data = await self.lanes.fetchrow(statement.sql, *arguments)
-        except asyncpg.QueryCanceledError as error:
-            raise StatementTimeoutError(
-                "The database took too long for this: ask for fewer rows, or filter and order by what is indexed."
-            ) from error
+        version, data = await self.lanes.fetchrow(statement.sql, *arguments)
         return version, data

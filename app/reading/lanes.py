@@ -12,6 +12,8 @@ from typing import Any
 
 import asyncpg
 
+from app.errors import StatementTimeoutError
+
 _FETCH, _FETCH_ROW = asyncpg.Connection.fetch, asyncpg.Connection.fetchrow
 
 
@@ -40,6 +42,11 @@ class Lanes:
                 connection = await self._connect()
             try:
                 found = await method(connection, sql, *arguments)
+            except asyncpg.QueryCanceledError as error:
+                self._idle.append(connection)
+                raise StatementTimeoutError(
+                    "The database took too long for this: ask for fewer rows, or filter and order by what is indexed."
+                ) from error
             except asyncpg.PostgresError:
                 self._idle.append(connection)
                 raise
