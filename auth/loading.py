@@ -4,6 +4,7 @@ What is kept may be old: every statement compares the version that it was author
 whoever finds them different calls ``reload``.
 """
 
+import time
 from collections import OrderedDict
 from typing import Any
 from uuid import UUID
@@ -26,11 +27,27 @@ _CALLER = """
 """
 
 
+_OWNED = """
+    SELECT count(*) > $3 FROM (
+        SELECT FROM customers WHERE owner_id = $1 OR owner_id IN (SELECT id FROM users WHERE team_id = $2) LIMIT $3 + 1
+    ) AS owned
+"""
+_ROWS = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'customers'::regclass"
+_OWNED_FOR = 600.0
+
+
 class AccessCache:
-    """The rights of recent callers, shared among those who may do the same."""
+    """The rights of recent callers, shared among those who may do the same.
+
+    To find a page among all n customers by testing them in order takes about 1.5 µs x page x n / owned; to find it
+    among the owned ones takes about 4 µs x owned (measured). They are equal where owned is ``wide_from`` x sqrt(n).
+    """
+
+    wide_from = 4.4
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self._wide: OrderedDict[UUID, tuple[bool, float]] = OrderedDict()
         self._callers: OrderedDict[UUID, Access] = OrderedDict()
         self._rights: OrderedDict[tuple[UUID, int, bool], Rights] = OrderedDict()
 
@@ -62,9 +79,26 @@ class AccessCache:
             granted = [row for row in rows if row["entity"] is not None]
             rights = Rights(compiled_grants(granted, in_team=caller["team_id"] is not None))
             self._keep(self._rights, key, rights)
-        access = Access(user_id, caller["role_id"], caller["role_name"], caller["team_id"], caller["version"], rights)
+        wide = await self._is_wide(user_id, caller["team_id"], rights)
+        role_id, name, version = caller["role_id"], caller["role_name"], caller["version"]
+        access = Access(user_id, role_id, name, caller["team_id"], version, rights, wide)
         self._keep(self._callers, user_id, access)
         return access
+
+    async def _is_wide(self, user_id: UUID, team_id: UUID | None, rights: Rights) -> bool:
+        """Whether the caller owns so many customers that its pages are better sought in their order."""
+        scope = rights.rows(ENTITY_CLASSES["Customer"])
+        if scope not in (RowScope.OWN, RowScope.TEAM):
+            return False
+        known = self._wide.get(user_id)
+        if known is None or known[1] < time.monotonic() - _OWNED_FOR:
+            ((customers,),) = await self._pool.fetch(_ROWS)
+            most = int(self.wide_from * customers**0.5)
+            team = team_id if scope is RowScope.TEAM else None
+            ((wide,),) = await self._pool.fetch(_OWNED, user_id, team, most)
+            known = (wide, time.monotonic())
+            self._keep(self._wide, user_id, known)
+        return known[0]
 
     def _keep(self, kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
         kept[key] = value

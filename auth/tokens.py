@@ -49,7 +49,7 @@ class AccessTokens:
             if len(self._verified) > _KEPT:
                 self._verified.popitem(last=False)
         if found.expires <= time.time():
-            raise UnauthenticatedError("The token has expired: sign in again, or refresh it.", reason="expired")
+            raise UnauthenticatedError("The token has expired: sign in again.", reason="expired")
         return found
 
     def _decode(self, token: str) -> Claims:

@@ -56,7 +56,7 @@ class Planner:
         record: type[Row] | None = None,
     ) -> Plan:
         """The plan of the field at ``path``; of ``record``, where the field shows one that was found otherwise."""
-        key = (text, operation.name, path, shape, access.rights.fingerprint)
+        key = (text, operation.name, path, shape, access.fingerprint)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)

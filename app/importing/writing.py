@@ -34,7 +34,7 @@ async def write(connection: asyncpg.Connection, resolution: Resolution) -> Writt
     async with rebuilt_indexes(connection, "external_refs", new):
         for statement, parameters in _references(resolution):
             await connection.execute(statement, *parameters)
-    for history, statement in _history(resolution) if inserted or updated else []:
+    for history, statement in _history(resolution, moving=updated > 0) if inserted or updated else []:
         # Records that move look for their last step by an index.
         async with rebuilt_indexes(connection, history, 0 if updated else new):
             await connection.execute(statement)
@@ -96,17 +96,17 @@ def _references(resolution: Resolution) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _history(resolution: Resolution) -> list[tuple[str, str]]:
-    """The tables of the history with the statements that write it."""
+def _history(resolution: Resolution, *, moving: bool) -> list[tuple[str, str]]:
+    """The tables of the history with the statements that write it; ``moving`` if records that were there may move."""
     moves = "f._is_new"
-    if resolution.read.existing == "update":
+    if moving:
         moves = "(f._is_new OR f._old IS DISTINCT FROM f.{state})"
     effects = {effect.column for effect in resolution.effects}
     if resolution.target.name == "opportunity" and "stage_id" in effects:
         statements = _stage_changes(moves.format(state="stage_id"), first="_first_stage_id" in effects)
         return [("stage_changes", statement) for statement in statements]
     if resolution.target.name == "order" and "status" in effects:
-        return [("order_status_changes", _status_changes(moves.format(state="status"), effects))]
+        return [("order_status_changes", _status_changes(moves.format(state="status"), effects, moving=moving))]
     return []
 
 
@@ -123,7 +123,7 @@ def _stage_changes(moves: str, *, first: bool) -> list[str]:
     ]
 
 
-def _status_changes(moves: str, effects: set[str]) -> str:
+def _status_changes(moves: str, effects: set[str], *, moving: bool) -> str:
     """One step for every time that an order has, and one into its present status if the last step is another.
 
     A step that is dated before the one before it takes that one's time: the history of an order never runs backwards.
@@ -132,19 +132,25 @@ def _status_changes(moves: str, effects: set[str]) -> str:
     known = {status: column for status, column in ORDER_TIMES.items() if column in effects}
     times = ", ".join(f"({number}, '{status}', f.{column})" for number, (status, column) in enumerate(known.items(), 1))
     latest = f"greatest({', '.join(f'f.{column}' for column in known.values())})" if known else "NULL"
-    orders = (
-        "SELECT f.*, (SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id AND NOT f._is_new)"
-        f" AS _last FROM {FOUND} f WHERE {moves} AND {GOOD}"
-    )
+    present, after = latest, ""
+    orders = f"SELECT f.* FROM {FOUND} f WHERE {moves} AND {GOOD}"
+    if moving:
+        # OFFSET 0: looked up once for each order, not once for each use.
+        orders = (
+            "SELECT f.*, (SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id"
+            f" AND NOT f._is_new) AS _last FROM {FOUND} f WHERE {moves} AND {GOOD} OFFSET 0"
+        )
+        present = f"CASE WHEN {latest} > f._last OR f._last IS NULL THEN {latest} ELSE now() END"
+        after = " AND (f._last IS NULL OR v.at > f._last)"
     steps = (
-        f"SELECT f._id, f._line, f._history, f._old, f._last, v.n, v.status, v.at FROM ({orders}) f"
-        f" CROSS JOIN LATERAL (VALUES {times + ',' if times else ''} (9, f.status, CASE WHEN {latest} > f._last OR"
-        f" f._last IS NULL THEN {latest} ELSE now() END)) v(n, status, at)"
-        " WHERE v.at IS NOT NULL AND (f._last IS NULL OR v.at > f._last)"
+        f"SELECT f._id, f._line, f._history, f._old, v.n, v.status, v.at FROM ({orders}) f"
+        f" CROSS JOIN LATERAL (VALUES {times + ',' if times else ''} (9, f.status, {present})) v(n, status, at)"
+        f" WHERE v.at IS NOT NULL{after}"
     )
+    # Each order has one row here, so that its line stands for it; the order of the result is that of the windows.
     chained = (
         "SELECT f.*, lag(f.status, 1, f._old) OVER w AS before, max(f.at) OVER w AS moment"
-        f" FROM ({steps}) f WINDOW w AS (PARTITION BY f._id ORDER BY f.n)"
+        f" FROM ({steps}) f WINDOW w AS (PARTITION BY f._line ORDER BY f.n)"
     )
     return (
         "INSERT INTO order_status_changes (id, order_id, from_status, to_status, changed_at)"

@@ -104,7 +104,8 @@ class _Connection:
     def total(self) -> ColumnElement[int]:
         """How many rows there are on all pages."""
         row = self.compiler.alias(self.read.entity)
-        counted = select(func.count()).select_from(row).where(*self._conditions(row))
+        conditions = self.compiler.conditions(self.read, row, self.step, "row" if self.step else "set")
+        counted = select(func.count()).select_from(row).where(*conditions)
         return own(counted, row).scalar_subquery()
 
     def keys(self, row: Any) -> list[Key]:
@@ -169,7 +170,7 @@ class _Connection:
         return or_(false(), *probes)
 
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
-        return self.compiler.conditions(self.read, row, self.step, "row" if self.step else "set")
+        return self.compiler.conditions(self.read, row, self.step, "row" if self.step else "page")
 
     def _limited(self, row: Any, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
         backward = self.page.backward

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement
 from app.models.base import Row
 from app.reading.read import Root
 
-How = Literal["set", "row"]
-"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand."""
+How = Literal["set", "row", "page"]
+"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand; and
+``page`` is whichever of the two finds the first rows of an order sooner."""
 
 
 @dataclass(frozen=True, slots=True)
