@@ -18,7 +18,7 @@ import uvloop
 
 from benchmarks.cpu import tree_seconds
 
-_FEWEST, _PATIENCE = 100, 90
+_FEWEST, _PATIENCE = 40, 90
 
 
 def http_request(path: str, body: bytes, token: str | None) -> bytes:
@@ -47,7 +47,7 @@ def read_requests(path: Path) -> list[bytes]:
 
 
 class Client(asyncio.Protocol):
-    """One connection. It sends the next request when the last one is answered, until it is told to stop."""
+    """One connection. It sends the next request when the last one is answered, until there is none or it must stop."""
 
     def __init__(self, requests: Iterator[bytes]) -> None:
         self.requests = requests
@@ -67,7 +67,11 @@ class Client(asyncio.Protocol):
         self._buffer.clear()
         self._end = 0
         self._sent = time.perf_counter()
-        self._transport.write(next(self.requests))
+        request = next(self.requests, None)
+        if request is None:
+            self._transport.close()
+        else:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -105,16 +109,26 @@ async def _answered(clients: list[Client], count: int, seconds: float) -> None:
 
 
 async def run(
-    requests: list[bytes], port: int, *, connections: int, warm: int, seconds: float, pids: dict[str, int]
+    requests: list[bytes],
+    port: int,
+    *,
+    connections: int,
+    warm: int,
+    warm_seconds: float,
+    seconds: float,
+    pids: dict[str, int],
 ) -> dict[str, Any]:
-    """The figures of ``seconds`` or a hundred requests, whichever takes longer, after ``warm`` that do not count."""
+    """The figures of ``seconds`` or forty requests, whichever takes longer.
+
+    Before that come ``warm_seconds`` or ``warm`` requests, again whichever takes longer, that do not count.
+    """
     loop = asyncio.get_running_loop()
     endless = itertools.cycle(requests)
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(lambda: Client(endless), "127.0.0.1", port)
         clients.append(client)
-    await _answered(clients, warm, 1)
+    await _answered(clients, warm, warm_seconds)
     for client in clients:
         client.forget()
     before, started = {name: tree_seconds(pid) for name, pid in pids.items()}, time.perf_counter()
@@ -149,6 +163,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--warm", type=int, default=100)
+    parser.add_argument("--warm-seconds", type=float, default=1)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--server", type=int)
     parser.add_argument("--postgres", type=int)
@@ -160,6 +175,7 @@ def main() -> None:
             given.port,
             connections=given.connections,
             warm=given.warm,
+            warm_seconds=given.warm_seconds,
             seconds=given.seconds,
             pids=pids,
         )

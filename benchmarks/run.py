@@ -1,17 +1,18 @@
 """One table of ratios from one run: ``python -m benchmarks.run`` (``make bench``).
 
 (a) this server, (b) an ordinary Strawberry server with DataLoaders, (c) PostgreSQL alone with our statements, and (d)
-an echo of the same bytes. Ids, filters and callers differ from request to request; no answer is kept anywhere.
+an echo of the same bytes. Ids, filters and callers differ from request to request; no answer is kept anywhere. Then a
+deep page of some lists beside the first one, and the memory of this server over many requests.
 """
 
 import argparse
 import asyncio
 import json
-import random
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,54 +22,17 @@ from rich.table import Table
 
 from app.db.database import database_url
 from app.settings import get_settings
+from benchmarks import machine, memory, paging, targets
+from benchmarks.case import MIXED, Case, cases, ratio
 from benchmarks.cpu import postmaster_of
 from benchmarks.load import http_request, write_requests
-from benchmarks.operations import OPERATIONS, PLAIN_ROLES, Operation, User, World, read_world
+from benchmarks.operations import PLAIN_ROLES, World, read_world
 from benchmarks.ours import COMMAND, SECRET, statements_of, tokens
 from benchmarks.servers import prepared, serving
-from benchmarks.statements import Alone, measure
+from benchmarks.statements import measure
 
 console = Console(width=150)
-_SEED = 7
 _COMPARED = 25
-
-
-@dataclass(slots=True)
-class Case:
-    """One operation by some roles, with what was measured of it."""
-
-    operation: Operation
-    callers: str
-    roles: tuple[str, ...]
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    alone: Alone | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.operation.name} / {self.callers}"
-
-    @property
-    def slug(self) -> str:
-        return "".join(c if c.isalnum() else "_" for c in self.name)
-
-    def requests(self, world: World, signed: dict[User, str], count: int, *, plain: bool) -> list[tuple[bytes, str]]:
-        """So many bodies with their tokens, the same ones every time."""
-        chance = random.Random(f"{_SEED} {self.name}")
-        roles = [role for role in self.roles if role in PLAIN_ROLES or not plain]
-        found = []
-        for _ in range(count):
-            user = chance.choice(world.users[chance.choice(roles)])
-            found.append((self.operation.body(chance, world, user), signed[user]))
-        return found
-
-
-def cases() -> list[Case]:
-    """Every operation as ADMIN, as SALES, and by all roles mixed."""
-    return [
-        Case(operation, callers, roles)
-        for operation in OPERATIONS
-        for callers, roles in (("ADMIN", ("ADMIN",)), ("SALES", ("SALES",)), ("all roles", operation.roles))
-    ]
 
 
 class Bench:
@@ -79,29 +43,40 @@ class Bench:
         self.signed = tokens([user for users in world.users.values() for user in users])
         self.cases = [case for case in cases() if not given.only or given.only in case.name]
         self.postmaster: int | None = None
+        self.paged: list[paging.Paged] = []
+        self.held: list[memory.Held] = []
 
     def load(self, case: Case, server: str, pid: int, port: int, requests: list[bytes]) -> None:
         """Measure one case on one server."""
+        # What is compiled once must have been compiled, on every connection: ours for every role.
+        ours = (min(600, len(requests)), self.given.warm * (2 if case.callers == MIXED else 1))
+        warm, seconds = ours if server == "a" else (8, 1)
+        figures = case.figures[server] = self.ask(requests, pid, port, self.given.seconds, warm, seconds)
+        spent = ", ".join(f"{name} {value:.2f}" for name, value in figures["cpu_ms"].items())
+        console.print(f"  ({server}) {case.name}: {figures['per_second']:,.0f}/s, CPU ms a request: {spent}")
+
+    def ask(
+        self, requests: list[bytes], pid: int, port: int, seconds: float, warm: int, warm_seconds: float
+    ) -> dict[str, Any]:
+        """The figures of the load generator for these requests, in turn."""
         file = self.folder / "requests"
         write_requests(file, requests)
         command = [sys.executable, "-m", "benchmarks.load", str(file), "--port", str(port), "--server", str(pid)]
-        command += ["--seconds", str(self.given.seconds), "--connections", str(self.given.connections)]
-        # What is compiled once must have been compiled: ours compiles every statement for every role.
-        command += ["--warm", str(min(600, len(requests)) if server == "a" else 20)]
+        command += ["--seconds", str(seconds), "--connections", str(self.given.connections)]
+        command += ["--warm", str(warm), "--warm-seconds", str(warm_seconds)]
         if self.postmaster:
             command += ["--postgres", str(self.postmaster)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(done.stderr)
-        figures = case.figures[server] = json.loads(done.stdout)
-        spent = ", ".join(f"{name} {value:.2f}" for name, value in figures["cpu_ms"].items())
-        console.print(f"  ({server}) {case.name}: {figures['per_second']:,.0f}/s, CPU ms a request: {spent}")
+        figures: dict[str, Any] = json.loads(done.stdout)
         if figures["failures"]:
             raise SystemExit(f"{figures['failures']} requests failed, the first one with:\n{figures['failure']}")
+        return figures
 
     def graphql(self, server: str, command: list[str], *, plain: bool) -> None:
         """Measure all cases on a GraphQL server, and keep an answer of each for the echo."""
-        environment = {"DATABASE_URL": self.url, "RAPPORT_SECRET": SECRET}
+        environment = {"DATABASE_URL": self.url, "RAPPORT_SECRET": SECRET, "RAPPORT_WORKERS": "1"}
         with serving(command, environment) as (pid, port):
             for case in self.cases:
                 requests = case.requests(self.world, self.signed, case.operation.requests, plain=plain)
@@ -134,7 +109,40 @@ class Bench:
             requests = case.requests(self.world, self.signed, 300, plain=False)
             pairs = asyncio.run(statements_of(self.url, requests))
             case.alone = asyncio.run(measure(self.url, pairs, seconds=self.given.seconds))
-            console.print(f"  (c) {case.name}: {case.alone.per_second:,.0f}/s, PostgreSQL {case.alone.postgres_ms} ms")
+            console.print(
+                f"  (c) {case.name}: {case.alone.per_second:,.0f}/s, PostgreSQL {_cell(case.alone.postgres_ms)} ms"
+            )
+
+    def pages(self) -> None:
+        """Measure a deep page beside the first one of some lists."""
+        token = self.signed[self.world.users["ADMIN"][0]]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        with self.ours() as (pid, port), httpx.Client(headers=headers, timeout=60) as client:
+
+            def ask(body: bytes) -> Any:
+                answer = client.post(f"http://127.0.0.1:{port}/graphql", content=body).json()
+                if "errors" in answer:
+                    raise SystemExit(f"A page was refused: {answer['errors']}")
+                return next(iter(answer["data"].values()))
+
+            def measure_page(body: bytes) -> dict[str, Any]:
+                seconds = min(1.5, self.given.seconds)
+                return self.ask([http_request("/graphql", body, token)], pid, port, seconds, 100, 0.3)
+
+            for walk in paging.WALKS:
+                self.paged.append(paging.measure_walk(walk, ask, measure_page))
+                page, times = self.paged[-1].page, paging.worst(self.paged[-1:])
+                console.print(f"  (a) page {page:,} of {walk.name}: {times:.2f} times page 1")
+
+    def memory(self) -> None:
+        """Measure the memory of this server over many requests."""
+        with self.ours() as (pid, port):
+            count, local = self.given.memory_requests, self.postmaster is not None
+            self.held = memory.measure(self.url, self.world, self.signed, pid, port, count, console, local=local)
+
+    def ours(self) -> AbstractContextManager[tuple[int, int]]:
+        """This server, running."""
+        return serving(COMMAND, {"DATABASE_URL": self.url, "RAPPORT_SECRET": SECRET, "RAPPORT_WORKERS": "1"})
 
     def agreement(self) -> str:
         """How many answers of (a) and (b) are the same."""
@@ -146,13 +154,25 @@ class Bench:
                 same, total = same + sum(a == b for a, b in pairs), total + len(pairs)
         return f"(a) and (b) gave the same answer to {same} of {total} requests." if total else ""
 
+    def print(self, seconds: float) -> None:
+        """Print all that was measured."""
+        console.print(report(self.cases))
+        console.print(
+            "(a) this server, (b) Strawberry with DataLoaders, (c) PostgreSQL alone with the statements of (a),"
+            f" (d) an echo. For all roles, (b) serves {', '.join(PLAIN_ROLES)} only."
+        )
+        if agreement := self.agreement():
+            console.print(agreement)
+        if self.paged:
+            console.print(paging.report(self.paged))
+        if self.held:
+            console.print(memory.report(self.held))
+        console.print(targets.report(self.cases, self.paged, self.held))
+        console.print(f"Measured in {seconds:.0f} s; load average now {machine.load_average():.2f}.")
+
 
 def _cell(value: float | None, form: str = ".2f") -> str:
     return "–" if value is None else format(value, form)  # noqa: RUF001
-
-
-def _ratio(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below else None
 
 
 def report(found: list[Case]) -> Table:
@@ -163,29 +183,24 @@ def report(found: list[Case]) -> Table:
     for column in ("a p50", "a p99", "b÷a CPU", "a÷b /s", "a÷c CPU"):
         table.add_column(column, justify="right")
     for case in found:
-
-        def cpu(server: str, what: str, case: Case = case) -> float | None:
-            return case.figures.get(server, {}).get("cpu_ms", {}).get(what)
-
-        def figure(server: str, what: str, case: Case = case) -> float | None:
-            return case.figures.get(server, {}).get(what)
-
-        alone = case.alone.postgres_ms if case.alone else None
-        ours, ours_pg = cpu("a", "server"), cpu("a", "postgres")
-        total = ours + ours_pg if ours is not None and ours_pg is not None else None
+        cpu, figure = case.cpu, case.figure
         size = figure("a", "bytes") or figure("b", "bytes")
         table.add_row(
             case.name,
             _cell(size / 1000 if size else None, ".1f"),
-            *(_cell(value) for value in (ours, ours_pg, cpu("b", "server"), cpu("b", "postgres"), alone)),
+            *(
+                _cell(value)
+                for value in (cpu("a", "server"), cpu("a", "postgres"), cpu("b", "server"), cpu("b", "postgres"))
+            ),
+            _cell(case.alone.postgres_ms if case.alone else None),
             _cell(cpu("d", "server")),
             _cell(figure("a", "per_second"), ",.0f"),
             _cell(figure("b", "per_second"), ",.0f"),
             _cell(figure("a", "p50_ms"), ".1f"),
             _cell(figure("a", "p99_ms"), ".1f"),
-            _cell(_ratio(cpu("b", "server"), ours), ".1f"),
-            _cell(_ratio(figure("a", "per_second"), figure("b", "per_second")), ".1f"),
-            _cell(_ratio(total, alone), ".2f"),
+            _cell(ratio(cpu("b", "server"), cpu("a", "server")), ".1f"),
+            _cell(case.faster, ".1f"),
+            _cell(case.above_alone, ".2f"),
         )
     return table
 
@@ -194,16 +209,23 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=5, help="how long each case is measured on each server")
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=3, help="how long each case is measured on each server")
+    parser.add_argument(
+        "--warm", type=float, default=2, help="seconds that (a) is asked before; twice that for all roles"
+    )
+    parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--servers", default="abcd", help="which of a, b, c and d to measure")
     parser.add_argument("--only", default="", help="only operations with this in their name")
+    parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave deep pages out")
+    parser.add_argument("--memory-requests", type=int, default=100_000, help="requests of the memory test, 0 for none")
     given = parser.parse_args()
+    load, begun = machine.load_average(), time.monotonic()
     with (
         database_url(get_settings(), "postgres") as server,
         tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder,
     ):
         url = asyncio.run(prepared(server, given.customers, console))
+        asyncio.run(machine.describe(url, console, load))
         bench = Bench(url, asyncio.run(read_world(url)), Path(folder), given)
         bench.postmaster = asyncio.run(postmaster_of(url))
         if "a" in given.servers:
@@ -214,12 +236,11 @@ def main() -> None:
             bench.alone()
         if "d" in given.servers:
             bench.echo()
-        console.print(report(bench.cases))
-        console.print(
-            "(a) this server, (b) Strawberry with DataLoaders, (c) PostgreSQL alone with the statements of (a),"
-            f" (d) an echo. For all roles, (b) serves {', '.join(PLAIN_ROLES)} only."
-        )
-        console.print(bench.agreement())
+        if given.pages:
+            bench.pages()
+        if given.memory_requests:
+            bench.memory()
+        bench.print(time.monotonic() - begun)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class Alone:
 
 
 async def measure(url: str, pairs: Sequence[Pair], *, warm: float = 1, seconds: float = 5) -> Alone:
-    """Run the statements in turn for ``warm`` seconds, and then for ``seconds`` that count."""
+    """Run the statements in turn for ``warm`` seconds, each once at least, and then for ``seconds`` that count."""
     postmaster = await postmaster_of(url)
     connection = await asyncpg.connect(
         url,
@@ -43,7 +43,8 @@ async def measure(url: str, pairs: Sequence[Pair], *, warm: float = 1, seconds: 
     try:
         await connection.set_type_codec("json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
         endless = itertools.cycle(pairs)
-        await _run(connection, endless, warm)
+        # Every statement once at least: preparing is no part of what is measured.
+        await _run(connection, endless, warm, len(pairs))
         before = tree_seconds(postmaster) if postmaster else 0.0
         started = time.perf_counter()
         count = await _run(connection, endless, seconds)
@@ -54,9 +55,9 @@ async def measure(url: str, pairs: Sequence[Pair], *, warm: float = 1, seconds: 
     return Alone(count, count / took, None if spent is None else spent / count * 1000)
 
 
-async def _run(connection: asyncpg.Connection, pairs: Any, seconds: float) -> int:
+async def _run(connection: asyncpg.Connection, pairs: Any, seconds: float, fewest: int = 1) -> int:
     count, end = 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    while count < fewest or time.perf_counter() < end:
         sql, arguments = next(pairs)
         await connection.fetchrow(sql, *arguments)
         count += 1

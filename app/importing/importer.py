@@ -30,7 +30,6 @@ _SETTINGS = (
     "SET LOCAL work_mem = '64MB'",
     "SET LOCAL maintenance_work_mem = '256MB'",
     "SET LOCAL gin_pending_list_limit = '64MB'",
-    "SET LOCAL min_parallel_table_scan_size = '1MB'",
     "SET LOCAL jit = off",
     "SET LOCAL statement_timeout = 0",
 )

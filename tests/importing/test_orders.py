@@ -193,3 +193,14 @@ async def test_lines_that_are_kept_count_as_they_are(shop: Desk) -> None:
     report = await shop.run("order-line", 'existing = "keep"\n' + LINE, LINES + "1,1,A,5,1,8\n1,2,B,1,,9\n")
     assert figures(report) == (1, 0, 1, 0, 0)
     assert await shop.rows(SUMS) == [("1", "12.50", "3.00", "15.50", 3)]
+
+
+async def test_a_large_first_import_leaves_every_foreign_key_in_place(shop: Desk) -> None:
+    statement = (
+        "SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE contype = 'f' ORDER BY 1"
+    )
+    before = await shop.rows(statement)
+    text = HEAD + "".join(f"{n},paid,2024-01-01,2024-01-02,\n" for n in range(2_500))
+    assert figures(await shop.run("order", ORDER, text)) == (2_500, 0, 0, 0, 0)
+    assert await shop.value("SELECT count(*) FROM order_status_changes") == 5_000
+    assert await shop.rows(statement) == before
