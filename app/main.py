@@ -47,7 +47,7 @@ class Server:
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
         self.tokens = AccessTokens(secret, settings.access_token_seconds)
         self.accesses = AccessCache(reader.lanes)
-        schema = build_schema()
+        schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
         services = Services(settings, reader, self.accesses, self.planner, sign_in)

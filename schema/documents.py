@@ -16,8 +16,8 @@ from graphql import (
     OperationDefinitionNode,
     parse,
     specified_rules,
+    validate,
 )
-from strawberry.schema.schema import validate_document
 
 from schema.coercion import coercer
 from schema.limits import Figures, figures
@@ -64,6 +64,8 @@ class Documents:
         self._schema = schema
         self._most = most
         self._max_tokens = max_tokens
+        # Where the schema may not be asked for, errors must not tell it piece by piece.
+        self._discreet = not introspection
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._size = 0
@@ -87,7 +89,13 @@ class Documents:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLSyntaxError as error:
             return Document(text, errors=[error])
-        errors = validate_document(self._schema, node, self._rules)
+        errors = validate(
+            self._schema,
+            node,
+            self._rules,
+            hide_suggestions=self._discreet,
+            allow_empty_selection_sets=False,
+        )
         if errors:
             return Document(text, node, errors)
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}

@@ -14,3 +14,12 @@ class FragmentExecutor(StrawberryGraphQLCoreExecutionContext):
         if type(result) is orjson.Fragment:
             return result
         return super().complete_value(return_type, nodes, info, path, result, *rest)
+
+
+class DiscreetExecutor(FragmentExecutor):
+    """The same, whose errors suggest no names of the schema."""
+
+    @classmethod
+    def build(cls, *arguments: Any, **options: Any) -> Any:
+        """An executor for one operation, or what is wrong with its variables."""
+        return super().build(*arguments, **{**options, "hide_suggestions": True})

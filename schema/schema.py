@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
 from schema import mapping
-from schema.executor import FragmentExecutor
+from schema.executor import DiscreetExecutor, FragmentExecutor
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -42,14 +42,14 @@ class Schema(strawberry.Schema):
         """Log nothing here."""
 
 
-def build_schema() -> Schema:
-    """The schema, checked against tables and policy."""
+def build_schema(*, discreet: bool = False) -> Schema:
+    """The schema, checked against tables and policy; a ``discreet`` one suggests no names in its errors."""
     schema = Schema(
         Query,
         Mutation,
         types=[Contact, Opportunity, TicketComment],
         extensions=[KeptDocument],
-        execution_context_class=FragmentExecutor,
+        execution_context_class=DiscreetExecutor if discreet else FragmentExecutor,
         config=StrawberryConfig(scalar_map=_scalars()),
     )
     mapping.check(schema.graphql)

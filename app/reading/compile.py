@@ -124,7 +124,11 @@ class Compiler:
     def many(self, read: Read, step: Step | None) -> ColumnElement[Any]:
         """The JSON list of all rows of ``read``."""
         row = self.alias(read.entity)
-        keys = [self.key(read.entity, row, term.attribute, term.descending) for term in read.order]
+        keys = [
+            self.key(read.entity, row, term.attribute, term.descending)
+            for term in read.order
+            if self.sight.treatment(read.entity, term.attribute, row).readable is not False
+        ]
         inner = (
             select(*self.columns(Near(read.entity, row, read.include_deleted), read.fields))
             .select_from(row)

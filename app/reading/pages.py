@@ -55,10 +55,15 @@ class _Connection:
     def __init__(self, compiler: Compiler, read: Read, step: Step | None) -> None:
         assert read.page is not None
         self.compiler, self.read, self.step, self.page = compiler, read, step, read.page
-        terms = read.order or DEFAULT_ORDER
-        self.terms = (*terms, Term("id", terms[-1].descending))
+        terms = read.order or tuple(term for term in DEFAULT_ORDER if self._readable(term))
+        self.terms = (*terms, Term("id", terms[-1].descending if terms else True))
         words = ",".join(f"{term.attribute} {'desc' if term.descending else 'asc'}" for term in self.terms)
         self.secret = compiler.cursors.key(f"{read.entity.__name__}:{words}")
+
+    def _readable(self, term: Term) -> bool:
+        # Nobody asked for the default order, so it does not refuse a caller who may not read what it goes by.
+        row = self.compiler.alias(self.read.entity)
+        return self.compiler.sight.treatment(self.read.entity, term.attribute, row).readable is not False
 
     def json(self) -> ColumnElement[Any]:
         """The whole object."""
