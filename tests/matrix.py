@@ -47,14 +47,14 @@ LISTS = {
 """The entities that are listed page by page at the root."""
 
 _WAYS = {
-    **{entity: ((entity,), f"{name}(first: 200) {{ nodes {{ %s }} }}") for entity, name in LISTS.items()},
+    **{entity: ((entity,), f"{name}(first: 3) {{ nodes {{ %s }} }}") for entity, name in LISTS.items()},
     "Stage": (("Stage",), "stages { %s }"),
     "Team": (("Team",), "teams { %s }"),
     "Role": (("Role",), "roles { %s }"),
-    "StageChange": (("Opportunity", "StageChange"), "opportunities { nodes { stageChanges { %s } } }"),
-    "OrderLine": (("Order", "OrderLine"), "orders { nodes { lines { %s } } }"),
-    "OrderStatusChange": (("Order", "OrderStatusChange"), "orders { nodes { statusChanges { %s } } }"),
-    "TicketComment": (("Ticket", "TicketComment"), "tickets { nodes { comments { nodes { %s } } } }"),
+    "StageChange": (("Opportunity", "StageChange"), "opportunities(first: 3) { nodes { stageChanges { %s } } }"),
+    "OrderLine": (("Order", "OrderLine"), "orders(first: 3) { nodes { lines { %s } } }"),
+    "OrderStatusChange": (("Order", "OrderStatusChange"), "orders(first: 3) { nodes { statusChanges { %s } } }"),
+    "TicketComment": (("Ticket", "TicketComment"), "tickets(first: 3) { nodes { comments { nodes { %s } } } }"),
 }
 """Entity → the entities that one passes on the way to it from the root, and the operation with a place for fields."""
 
@@ -71,18 +71,31 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Case:
-    """One operation, and how it must end for one role: ``None`` without any error."""
+    """One operation, and how it must end for one role: ``None`` is without any error.
+
+    It is a ``frame`` with one ``part`` in it; parts of one frame can be asked together.
+    """
 
     role: str
     subject: str
     path: str
-    document: str
+    frame: str
+    part: str
     expected: Refusal | None
-    entity: str
-    field: str | None = None
+    id: str | None = None
+    """The typed id for which the operation asks, where it is one of a single record."""
+
+    @property
+    def document(self) -> str:
+        return together([self])
 
     def __str__(self) -> str:
         return f"{self.role} / {self.subject} / {self.path}"
+
+
+def together(cases: Sequence[Case]) -> str:
+    """One operation that asks for all of one frame."""
+    return cases[0].frame % " ".join(case.part for case in cases)
 
 
 # The table
@@ -237,8 +250,7 @@ def _selecting(role: str, entity: str) -> Iterator[Case]:
     closed = way_refusal(role, passed)
     for field in ENTITIES[entity]:
         expected = closed or selected(role, entity, field)
-        document = f"{{ {way % selection(entity, field)} }}"
-        yield Case(role, f"{entity}.{field}", "select", document, expected, entity, field)
+        yield Case(role, f"{entity}.{field}", "select", f"{{ {way} }}", selection(entity, field), expected)
 
 
 def _related(role: str, start: str) -> Iterator[Case]:
@@ -256,36 +268,24 @@ def _related(role: str, start: str) -> Iterator[Case]:
                 expected = closed or selected(role, end, field)
             else:
                 expected = closed or (Refusal(end) if _demands(start, relation) else None)
-            document = f"{{ {way % selection(start, relation, selection(end, field))} }}"
-            yield Case(role, f"{end}.{field}", f"select through {start}.{relation}", document, expected, end, field)
-        yield from _related_filters(role, start, relation, end, closed, way)
+            path = f"select through {start}.{relation}"
+            part = selection(start, relation, selection(end, field))
+            yield Case(role, f"{end}.{field}", path, f"{{ {way} }}", part, expected)
+        if "where" in kind(start).fields[relation].args:
+            yield from _below(role, f"{start}.{relation}", end, closed or way_refusal(role, (end,)), way)
 
 
-def _related_filters(
-    role: str, start: str, relation: str, end: str, closed: Refusal | None, way: str
-) -> Iterator[Case]:
+def _below(role: str, place: str, entity: str, closed: Refusal | None, way: str) -> Iterator[Case]:
     """Filters and orders of a connection below another row."""
-    arguments = kind(start).fields[relation].args
-    if "where" not in arguments:
-        return
-    closed = closed or way_refusal(role, (end,))
-    for field, text in filters(end).items():
-        inner = f"{relation}(where: {{ {text} }}) {{ totalCount }}"
-        yield Case(
-            role,
-            f"{end}.{field}",
-            f"filter and count below {start}.{relation}",
-            f"{{ {way % inner} }}",
-            closed or filtered(role, end, field),
-            end,
-            field,
-        )
-    for field, text in orders(end).items():
-        inner = f"{relation}(orderBy: [{text}]) {{ nodes {{ id }} }}"
-        expected = closed or (Refusal(end, field) if never_read(role, end, field) else None)
-        yield Case(
-            role, f"{end}.{field}", f"order below {start}.{relation}", f"{{ {way % inner} }}", expected, end, field
-        )
+    relation = place.partition(".")[2]
+    frame = f"{{ {way % f'{relation}(where: {{ %s }}) {{ totalCount }}'} }}"
+    for field, text in filters(entity).items():
+        expected = closed or filtered(role, entity, field)
+        yield Case(role, f"{entity}.{field}", f"filter and count at {place}", frame, text, expected)
+    frame = f"{{ {way % f'{relation}(orderBy: [%s]) {{ nodes {{ id }} }}'} }}"
+    for field, text in orders(entity).items():
+        expected = closed or (Refusal(entity, field) if never_read(role, entity, field) else None)
+        yield Case(role, f"{entity}.{field}", f"order at {place}", frame, text, expected)
 
 
 def _filtering(role: str, entity: str) -> Iterator[Case]:
@@ -293,47 +293,37 @@ def _filtering(role: str, entity: str) -> Iterator[Case]:
         return
     root = LISTS[entity]
     closed = way_refusal(role, (entity,))
+    frame = f"{{ {root}(first: 1, where: {{ or: [%s] }}) {{ nodes {{ id }} totalCount }} }}"
     for field, text in filters(entity).items():
         expected = closed or filtered(role, entity, field)
-        for path, inner in (("filter", "nodes { id }"), ("count", "totalCount")):
-            document = f"{{ {root}(where: {{ {text} }}) {{ {inner} }} }}"
-            yield Case(role, f"{entity}.{field}", path, document, expected, entity, field)
+        yield Case(role, f"{entity}.{field}", "filter and count", frame, f"{{ {text} }}", expected)
         end = target(entity, field)
-        for inner_field, inner_text in filters(end).items() if end else ():
-            below = (
-                f"{{ {inner_text} }}" if "some" not in text and end not in _MANY else f"{{ some: {{ {inner_text} }} }}"
-            )
-            document = f"{{ {root}(where: {{ {field}: {below} }}) {{ totalCount }} }}"
-            through = expected or filtered(role, end or "", inner_field)
-            yield Case(
-                role, f"{end}.{inner_field}", f"filter through {entity}.{field}", document, through, end or "", None
-            )
+        for name, inner in filters(end).items() if end is not None else ():
+            through = expected or filtered(role, end or "", name)
+            below = f"{{ {field}: {{ {f'some: {{ {inner} }}' if 'some' in text else inner} }} }}"
+            yield Case(role, f"{end}.{name}", f"filter through {entity}.{field}", frame, below, through)
     for field, text in orders(entity).items():
-        document = f"{{ {root}(orderBy: [{text}]) {{ edges {{ cursor }} }} }}"
         expected = closed or (Refusal(entity, field) if never_read(role, entity, field) else None)
-        yield Case(role, f"{entity}.{field}", "order", document, expected, entity, field)
+        frame = f"{{ {root}(orderBy: [%s]) {{ edges {{ cursor }} }} }}"
+        yield Case(role, f"{entity}.{field}", "order", frame, text, expected)
     searched = SEARCHED[entity]
     expected = closed
     if closed is None and all(never_read(role, entity, field) for field in searched):
         expected = Refusal(entity, searched[0] if len(searched) == 1 else searched)
-    document = f'{{ {root}(search: "probe a") {{ nodes {{ id }} totalCount }} }}'
-    yield Case(role, entity, "search", document, expected, entity)
-
-
-_MANY = frozenset({"StageChange", "OrderLine"})
-"""Entities that filters reach only through ``some`` and ``none``."""
+    yield Case(role, entity, "search", f"{{ {root}(%s) {{ totalCount }} }}", 'search: "probe a"', expected)
 
 
 def _by_id(role: str, entity: str, id: str) -> Iterator[Case]:
+    single = entity[0].lower() + entity[1:]
+    assert SCHEMA.query_type is not None
     for field in ENTITIES[entity]:
         expected = None if grant(role, entity) is None else selected(role, entity, field)
-        inner = f"... on {entity} {{ {selection(entity, field)} }}"
-        for path, root in (("node", f'node(id: "{id}")'), ("nodes", f'nodes(ids: ["{id}"])')):
-            document = f"{{ {root} {{ {inner} }} }}"
-            yield Case(role, f"{entity}.{field}", path, document, expected, entity, field)
-        single = entity[0].lower() + entity[1:]
-        if single in SCHEMA.query_type.fields:  # type: ignore[union-attr]
-            document = f'{{ {single}(id: "{id}") {{ {selection(entity, field)} }} }}'
-            yield Case(
-                role, f"{entity}.{field}", "by id", document, way_refusal(role, (entity,)) or expected, entity, field
-            )
+        # Two types may each have a field of that name and not of one type, so every one has a key of its own.
+        part = f"... on {entity} {{ {entity}_{field}: {selection(entity, field)} }}"
+        for path, root in (("node", "node(id: $id)"), ("nodes", "nodes(ids: [$id])")):
+            frame = f"query($id: ID!) {{ {root} {{ %s }} }}"
+            yield Case(role, f"{entity}.{field}", path, frame, part, expected, id)
+        if single in SCHEMA.query_type.fields:
+            closed = way_refusal(role, (entity,)) or expected
+            frame = f"query($id: ID!) {{ {single}(id: $id) {{ %s }} }}"
+            yield Case(role, f"{entity}.{field}", "by id", frame, selection(entity, field), closed, id)
