@@ -159,7 +159,7 @@ def changes(ids: dict[str, UUID]) -> list[Change]:
             "sales_north",
             _USER.format("active = false"),
             _USER.format("active = true"),
-            f"{{ stages {{ name }} a: {probe} {{ name }} teams {{ name }} viewer {{ user {{ name }} }} }}",
+            f"{{ stages {{ name }} a: {probe} {{ name }} teams {{ name }} shop {{ name }} }}",
             signed_in,
             several=True,
         ),
