@@ -32,7 +32,11 @@ _OWNED = """
         SELECT FROM customers WHERE owner_id = $1 OR owner_id IN (SELECT id FROM users WHERE team_id = $2) LIMIT $3 + 1
     ) AS owned
 """
-_ROWS = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'customers'::regclass"
+# A table that was never analysed says -1; it is then taken for a large one, in which nobody owns much.
+_ROWS = """
+    SELECT CASE WHEN reltuples < 0 THEN 100000 ELSE reltuples END::bigint
+    FROM pg_class WHERE oid = 'customers'::regclass
+"""
 _OWNED_FOR = 600.0
 
 
@@ -93,7 +97,7 @@ class AccessCache:
         known = self._wide.get(user_id)
         if known is None or known[1] < time.monotonic() - _OWNED_FOR:
             ((customers,),) = await self._pool.fetch(_ROWS)
-            most = int(self.wide_from * customers**0.5)
+            most = max(int(self.wide_from * customers**0.5), -1)
             team = team_id if scope is RowScope.TEAM else None
             ((wide,),) = await self._pool.fetch(_OWNED, user_id, team, most)
             known = (wide, time.monotonic())
