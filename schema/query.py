@@ -34,7 +34,7 @@ class Query:
         context = info.context
         if context.caller.user_id is None and context.caller.refusal is None:
             return None
-        return Viewer.of(await context.present_access())
+        return await Viewer.of(info, await context.present_access())
 
     @strawberry.field
     async def shop(self, info: Asked) -> Shop:

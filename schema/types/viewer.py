@@ -9,7 +9,7 @@ import app.models as models
 from auth.access import Access
 from auth.policy import ENTITIES
 from schema.context import Context
-from schema.resolving import record
+from schema.resolving import records
 from schema.types.role import FieldGrant, Grant
 from schema.types.user import User
 
@@ -19,16 +19,17 @@ class Viewer:
     """Who is calling, and what they may do."""
 
     access: strawberry.Private[Access]
+    users: strawberry.Private[dict[str, Any]]
 
     @classmethod
-    def of(cls, access: Access) -> "Viewer":
-        """The caller with these rights."""
-        return cls(access=access)
+    async def of(cls, info: Info[Context, None], access: Access) -> "Viewer":
+        """The caller with these rights. Its user is fetched here, so that a refusal is one of the whole root field."""
+        return cls(access=access, users=await records(info, "Viewer", "user", models.User, access.user_id, access))
 
     @strawberry.field
-    async def user(self, info: Info[Context, None]) -> User:
+    def user(self, info: Info[Context, None]) -> User:
         """The caller."""
-        found: Any = await record(info, models.User, self.access.user_id, self.access)
+        found: User = self.users[str(info.path.key)]
         return found
 
     @strawberry.field

@@ -29,9 +29,8 @@ def same(server: Answer, oracle: Answer, *, key_order: bool = False) -> str | No
 
 
 def _errors(answer: Answer) -> set[tuple[tuple[str, ...], str]]:
-    # Which root field failed, and why: the user of a viewer fails below its root.
     return {
-        (tuple(map(str, (error.get("path") or ())[:1])), error.get("code") or error["extensions"]["code"])
+        (tuple(map(str, error.get("path") or ())), error.get("code") or error["extensions"]["code"])
         for error in answer.get("errors") or ()
     }
 
