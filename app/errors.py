@@ -32,6 +32,12 @@ class BadUserInputError(ApiError):
     code = "BAD_USER_INPUT"
 
 
+class ConflictError(ApiError):
+    """The request stands against another one."""
+
+    code = "CONFLICT"
+
+
 class QueryTooCostlyError(ApiError):
     """A limit is exceeded; ``limit``, ``allowed`` and ``actual`` say which and by how much."""
 

@@ -11,10 +11,15 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from app.db.lanes import Lanes
+from app.db.writers import open_writers
+from app.domain.work import Shop
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
 from app.secret import server_secret
 from app.settings import Settings
+from auth.audit_log import AuditLog
+from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.passwords import Passwords
 from auth.signing_in import SignIn
@@ -39,7 +44,7 @@ class Application(Starlette):
 class Server:
     """Everything that one process needs to answer."""
 
-    def __init__(self, settings: Settings, url: str, reader: Reader, writers: asyncpg.Pool) -> None:
+    def __init__(self, settings: Settings, url: str, reader: Reader, writers: Lanes) -> None:
         secret = server_secret(settings)
         self.url = url
         self.reader = reader
@@ -50,7 +55,8 @@ class Server:
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
-        services = Services(settings, reader, self.accesses, self.planner, sign_in)
+        self.gate = Gate(writers, self.accesses, Shop(settings.shop_currency, settings.shop_timezone))
+        services = Services(settings, reader, self.accesses, self.planner, sign_in, self.gate, AuditLog(writers))
         self.view = GraphQLView(schema, services, self.tokens)
 
     async def close(self) -> None:
@@ -62,14 +68,7 @@ class Server:
 
 async def open_server(settings: Settings, url: str) -> Server:
     """A server on the database of ``url``."""
-    reader = await Reader.open(url, settings)
-    writers = await asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=settings.write_pool,
-        server_settings={"application_name": "rapport write", "TimeZone": "UTC", "jit": "off"},
-    )
-    return Server(settings, url, reader, writers)
+    return Server(settings, url, await Reader.open(url, settings), open_writers(url, settings))
 
 
 def create_app(settings: Settings, url: str) -> Starlette:

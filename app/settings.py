@@ -48,6 +48,7 @@ class Settings(BaseSettings):
 
     read_pool: int = Field(default=8, ge=1, description="Connections for reading, each worker.")
     write_pool: int = Field(default=4, ge=1, description="Connections for writing, each worker.")
+    write_timeout_ms: int = Field(default=30_000, gt=0, description="Longest a statement of a write may run or wait.")
     root_concurrency: int = Field(default=4, ge=1, description="Root fields of one operation that run at once.")
     statement_timeout_ms: int = Field(default=10_000, gt=0, description="Longest a read statement may run.")
 

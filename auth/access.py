@@ -18,14 +18,12 @@ from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
 from auth.models import Role, User
 from auth.policy import ENTITIES, FieldRule
-from auth.scopes import FOLLOWERS, caller, in_scope
+from auth.scopes import FOLLOWERS, WIDTH, caller, in_scope
 
 PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
 """Tables whose rows are parts of a record: seen with it, by no right of their own."""
 
 ENTITY_CLASSES: Mapping[str, type[Row]] = {name: getattr(models, name) for name in ENTITIES}
-
-_WIDTH = {RowScope.NONE: 0, RowScope.OWN: 1, RowScope.ASSIGNED: 1, RowScope.TEAM: 2, RowScope.ALL: 3}
 
 
 def attribute_name(field: str) -> str:
@@ -78,6 +76,12 @@ class Rights:
         """Whether any row of ``entity`` may be read."""
         return self.rows(entity) is not RowScope.NONE
 
+    def writing(self, entity: type[Row], action: str, field: str) -> FieldRule:
+        """Where ``action`` may write ``field``: on the rows where the rule says READ."""
+        granted = self.grants.get(entity.__name__, {}).get(action)
+        rule = granted.fields.get(field, _NOTHING) if granted else _NOTHING
+        return _simplified(rule, granted.rows) if granted else rule
+
     def rules(self, entity: type[Row], attribute: str) -> tuple[FieldRule, ...]:
         """How much of ``attribute`` may be seen; all rules hold, those of a computed value's sources too."""
         if (found := self._rules.get((entity, attribute))) is None:
@@ -115,7 +119,7 @@ _NOTHING = FieldRule(FieldAccess.HIDDEN, RowScope.ALL, FieldAccess.HIDDEN)
 
 def _simplified(rule: FieldRule, rows: RowScope) -> FieldRule:
     """The rule without a condition that every row of the grant meets, or that makes no difference."""
-    if rule.on_rows is not RowScope.ASSIGNED and _WIDTH[rule.on_rows] >= _WIDTH[rows]:
+    if rule.on_rows is not RowScope.ASSIGNED and WIDTH[rule.on_rows] >= WIDTH[rows]:
         return FieldRule(rule.access, RowScope.ALL, rule.access)
     return rule
 
@@ -187,7 +191,7 @@ class Access:
         conditions = self._alive(entity, row, include_deleted)
         parent = relation(entity, entity.parent) if entity.parent else None
         covered = False
-        if parent is not None and _WIDTH[scope] >= _WIDTH[self.rights.rows(parent.target)]:
+        if parent is not None and WIDTH[scope] >= WIDTH[self.rights.rows(parent.target)]:
             covered = entity.__name__ in FOLLOWERS
         if not covered:
             conditions += in_scope(entity, row, scope, how)
@@ -195,7 +199,7 @@ class Access:
             conditions += self._parent(entity, row, how, scope, include_deleted)
         if entity is models.TicketComment:
             inside = self.rights.rows(entity, "readInternal")
-            if _WIDTH[inside] < _WIDTH[scope]:
+            if WIDTH[inside] < WIDTH[scope]:
                 conditions.append(or_(row.internal.is_(False), and_(*in_scope(entity, row, inside, "row"))))
         return conditions
 
@@ -216,7 +220,7 @@ class Access:
         parent: Any = aliased(way.target)
         conditions = self.rows(way.target, parent, how)
         own_owner = entity is models.Opportunity and not include_deleted
-        if own_owner and _WIDTH[scope] <= _WIDTH[self.rights.rows(way.target)]:
+        if own_owner and WIDTH[scope] <= WIDTH[self.rights.rows(way.target)]:
             # Whoever owns a live opportunity, or its customer, sees the customer: only its life is left to check.
             conditions = [parent.deleted_at.is_(None)]
         if not conditions:

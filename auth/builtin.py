@@ -5,14 +5,13 @@ from uuid import UUID
 import asyncpg
 
 from app.db.ids import new_id
-from auth.policy import ENTITIES, POLICY, FieldRule, Rule
+from auth.policy import ENTITIES, POLICY, WRITABLE, FieldRule, Rule
 
 
 def listed_fields(entity: str, action: str, rule: Rule) -> list[tuple[str, FieldRule]]:
     """Every field of ``entity`` with its rule, for the actions that go field by field."""
-    if action != "read":
-        return []
-    return [(name, rule.fields.get(name, FieldRule())) for name in ENTITIES[entity]]
+    names = ENTITIES[entity] if action == "read" else WRITABLE[entity] if action in ("create", "update") else ()
+    return [(name, rule.fields.get(name, FieldRule())) for name in names]
 
 
 async def sync_built_in_roles(connection: asyncpg.Connection) -> None:

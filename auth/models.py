@@ -2,14 +2,29 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, literal_column, text
+from sqlalchemy import (
+    BigInteger,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    case,
+    cast,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, Relationship
 
-from app.models.base import Entity, Record, Summary, Versioned, choice, moment, ordered, searched, short, words
-from app.models.enums import FieldAccess, RowScope
+from app.db.ids import print_id
+from app.models.base import Entity, Record, Row, Summary, Versioned, choice, moment, ordered, searched, short, words
+from app.models.computed import computed
+from app.models.enums import AuditOutcome, FieldAccess, RowScope
 
 
 class Team(Versioned, table=True):
@@ -140,3 +155,96 @@ class Session(Entity, table=True):
     revoked_at: datetime | None = moment()
     ip: str | None = words()
     user_agent: str | None = words()
+
+
+_PREFIXES = {
+    "Customer": "cus",
+    "Contact": "con",
+    "Stage": "stg",
+    "Opportunity": "opp",
+    "Product": "prd",
+    "Order": "ord",
+    "Ticket": "tkt",
+    "TicketComment": "cmt",
+    "User": "usr",
+    "Team": "tm",
+    "Role": "rol",
+}
+
+
+def _typed_id(row: Any) -> Any:
+    prefix = case(
+        *(
+            (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'"))
+            for name, prefix in _PREFIXES.items()
+        )
+    )
+    return prefix.concat(func.replace(cast(row.record_id, Text), literal_column("'-'"), literal_column("''")))
+
+
+class AuditEvent(Entity, table=True):
+    """Who did what, when, from where. Rows are never changed, but for values that are erased on a person's request.
+
+    ``transaction_id`` and ``position`` are its place in the order in which followers read. ``changes`` holds before and
+    after of each field; ``hashes`` the salted hash of each, which the seal covers, and which stays when a value and its
+    salt are erased. The actor has no foreign key: its check would lock the actor's row in every write.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("uq_audit_events_transaction_id_position", "transaction_id", "position", unique=True),
+        Index("ix_audit_events_at_id", "at", "id"),
+        Index("ix_audit_events_actor_id_at_id", "actor_id", "at", "id"),
+        Index("ix_audit_events_record_id_at_id", "record_id", "at", "id"),
+        Index("ix_audit_events_entity_action_at_id", "entity", "action", "at", "id"),
+        Index("ix_audit_events_request_id", "request_id"),
+        Index("ix_audit_events_outcome_at_id", "outcome", "at", "id", postgresql_where=text("outcome <> 'OK'")),
+    )
+    prefix: ClassVar[str] = "aud"
+    newest: ClassVar[str] = "at"
+
+    transaction_id: int = Field(
+        default=None,
+        sa_type=BigInteger,
+        nullable=False,
+        sa_column_kwargs={"server_default": text("pg_current_xact_id()::text::bigint")},
+    )
+    position: int = Field(default=None, sa_type=BigInteger, nullable=False, sa_column_args=[Identity(always=True)])
+    at: datetime = moment(required=True)
+    actor_id: UUID | None = Field(default=None)
+    token_id: UUID | None = Field(default=None)
+    impersonator_id: UUID | None = Field(default=None)
+    action: str = words(required=True)
+    entity: str | None = words()
+    record_id: UUID | None = Field(default=None)
+    record_version: int | None = Field(default=None)
+    outcome: AuditOutcome = choice(AuditOutcome)
+    changes: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    salts: dict[str, str] | None = Field(default=None, sa_type=JSONB)
+    hashes: dict[str, str] | None = Field(default=None, sa_type=JSONB)
+    ip: str | None = words()
+    user_agent: str | None = words()
+    request_id: str | None = words()
+
+    @computed("entity", expression=_typed_id)
+    def entity_id(self: Any) -> Any:
+        """The typed id of the record."""
+        return self.record_id and print_id(_PREFIXES[self.entity], self.record_id)
+
+    actor: User = Relationship(
+        sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.actor_id) == User.id", "viewonly": True}
+    )
+
+
+class IdempotencyKey(Row, table=True):
+    """What a caller's keyed mutation came to, so that a repeat finds it done. Without a token, ``token_id`` is zero."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+    user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    token_id: UUID = Field(primary_key=True)
+    key: str = Field(primary_key=True, sa_type=Text)
+    request_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+    outcome: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    created_at: datetime = moment(required=True)

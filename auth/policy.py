@@ -46,6 +46,23 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Every entity with its fields, in the order in which they are listed to callers; ``id`` is readable with the row."""
 
+WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        name: tuple(fields.split())
+        for name, fields in {
+            "Customer": "name kind code email phone tier status source industry city region country tags notes owner "
+            "externalRefs",
+            "Contact": "customer firstName lastName title email phone isPrimary birthday notes externalRefs",
+            "Stage": "name kind position probability rottingAfterDays",
+            "Product": "sku name category price active externalRefs",
+            "Opportunity": "name customer contact product stage owner amount probability expectedCloseOn externalRefs",
+            "Order": "customer opportunity channel placedAt discount shippingFee lines externalRefs",
+            "Ticket": "customer contact order subject description kind category priority channel assignee externalRefs",
+        }.items()
+    }
+)
+"""The fields that ``create`` and ``update`` may write; such a grant says READ where it may."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
@@ -88,63 +105,94 @@ def _read(rows: RowScope, fields: Mapping[str, FieldRule] | None = None) -> dict
     return {"read": Rule(rows, fields or {})}
 
 
-def _restore(rows: RowScope) -> dict[str, Rule]:
-    return {"read": Rule(rows), "restore": Rule(rows)}
+def _may(rows: RowScope, actions: str) -> dict[str, Rule]:
+    """Plain grants of several actions on the same rows."""
+    return {action: Rule(rows) for action in actions.split()}
+
+
+def _writes_only(entity: str, rows: RowScope, **fields: FieldRule) -> dict[str, Rule]:
+    """The grant to update just these fields."""
+    return {"update": Rule(rows, {name: fields.get(name, _CLOSED) for name in WRITABLE[entity]})}
+
+
+_OPEN, _CLOSED = FieldRule(), FieldRule(HIDDEN, ALL, HIDDEN)
+_KEEP = "create update delete restore"
+_DEAL = "create update move win lose reopen"
+_SELL = "create update pay ship deliver complete cancel"
+_SERVE = "create update comment pending resolve close reopen rate"
 
 
 _PEOPLE = {"Team": _read(ALL)}
-_CATALOGUE = {"Product": _read(ALL), "Stage": _read(ALL)}
 
 
-def _orders(rows: RowScope) -> dict[str, dict[str, Rule]]:
-    return {entity: _read(rows) for entity in ("Order", "OrderLine", "OrderStatusChange")}
+def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:
+    return {"Product": _read(ALL) | _may(ALL, actions), "Stage": _read(ALL)}
+
+
+def _orders(rows: RowScope, actions: str = "") -> dict[str, dict[str, Rule]]:
+    parts = {entity: _read(rows) for entity in ("OrderLine", "OrderStatusChange")}
+    return {"Order": _read(rows) | _may(rows, actions), **parts}
 
 
 def _users(rows: RowScope, otherwise: FieldAccess = HIDDEN) -> dict[str, dict[str, Rule]]:
     return {"User": _read(ALL, _read_on(rows, otherwise, "email", "role", "lastLoginAt")), "Role": _read(OWN)}
 
 
-_COMMENTS = {"read": Rule(ALL), "readInternal": Rule(ALL)}
+_COMMENTS = {"read": Rule(ALL), "readInternal": Rule(ALL), "writeInternal": Rule(ALL)}
 
 POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
     {
         "ADMIN": BuiltInRole(
             "Keeps everything: all rows, all fields, users, roles and settings.",
             {entity: _read(ALL) for entity in ENTITIES}
-            | {entity: _restore(ALL) for entity in ("Customer", "Contact", "Opportunity", "Product", "Stage", "Ticket")}
-            | {"TicketComment": _COMMENTS},
+            | {
+                "Customer": _read(ALL)
+                | _may(ALL, f"{_KEEP} merge assign erase import reveal lookup bulk export history"),
+                "Contact": _read(ALL) | _may(ALL, f"{_KEEP} import export history"),
+                "Stage": _read(ALL) | _may(ALL, f"{_KEEP} import"),
+                "Product": _read(ALL) | _may(ALL, f"{_KEEP} import export history"),
+                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} delete restore import bulk export history"),
+                **_orders(ALL, f"{_SELL} refund import export history"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
+                "TicketComment": _COMMENTS,
+            },
         ),
         "AUDITOR": BuiltInRole(
             "Reads everything, and changes nothing.",
-            {entity: _read(ALL) for entity in ENTITIES} | {"TicketComment": _COMMENTS},
+            {entity: _read(ALL) for entity in ENTITIES}
+            | {
+                entity: _read(ALL) | _may(ALL, "export history")
+                for entity in ("Customer", "Contact", "Product", "Opportunity", "Order", "Ticket")
+            }
+            | {"TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)}},
         ),
         "MANAGER": BuiltInRole(
             "Leads a team: sees and works what anyone of the team owns.",
             {
-                "Customer": _restore(TEAM),
-                "Contact": _restore(TEAM),
-                "Opportunity": _restore(TEAM),
+                "Customer": _read(TEAM) | _may(TEAM, f"{_KEEP} merge assign reveal lookup bulk export history"),
+                "Contact": _read(TEAM) | _may(TEAM, f"{_KEEP} export history"),
+                "Opportunity": _read(TEAM) | _may(TEAM, f"{_DEAL} delete restore bulk export history"),
                 "StageChange": _read(TEAM),
-                **_orders(TEAM),
-                "Ticket": _restore(TEAM),
-                "TicketComment": {"read": Rule(TEAM), "readInternal": Rule(TEAM)},
+                **_orders(TEAM, f"{_SELL} refund export history"),
+                "Ticket": _read(TEAM) | _may(TEAM, f"{_SERVE} assign delete restore bulk export history"),
+                "TicketComment": _may(TEAM, "read readInternal writeInternal"),
                 **_users(TEAM),
-                **_CATALOGUE,
+                **_catalogue("export history"),
                 **_PEOPLE,
             },
         ),
         "SALES": BuiltInRole(
             "Sells: sees and works its own customers and deals.",
             {
-                "Customer": _read(OWN),
-                "Contact": _restore(OWN),
-                "Opportunity": _read(OWN),
+                "Customer": _read(OWN) | _may(OWN, "create update history"),
+                "Contact": _read(OWN) | _may(OWN, f"{_KEEP} history"),
+                "Opportunity": _read(OWN) | _may(OWN, f"{_DEAL} history"),
                 "StageChange": _read(OWN),
-                **_orders(OWN),
-                "Ticket": _read(OWN),
-                "TicketComment": {"read": Rule(OWN), "readInternal": Rule(OWN)},
+                **_orders(OWN, "create update cancel history"),
+                "Ticket": _read(OWN) | _may(OWN, f"{_SERVE} history"),
+                "TicketComment": _may(OWN, "read readInternal writeInternal"),
                 **_users(OWN),
-                **_CATALOGUE,
+                **_catalogue("history"),
                 **_PEOPLE,
             },
         ),
@@ -153,61 +201,66 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
             {
                 "Customer": _read(
                     ALL, _read_on(ASSIGNED, MASKED, "email", "phone") | _read_on(ASSIGNED, HIDDEN, "notes")
-                ),
+                )
+                | _may(ALL, "create reveal lookup history")
+                | _writes_only("Customer", ALL, tags=_OPEN, notes=FieldRule(READ, ASSIGNED, HIDDEN)),
                 "Contact": _read(
                     ALL,
                     _read_on(ASSIGNED, MASKED, "email", "phone") | _read_on(ASSIGNED, HIDDEN, "notes", "birthday"),
-                ),
-                **_orders(ALL),
-                "Ticket": _read(ALL),
+                )
+                | _may(ALL, "create update history"),
+                **_orders(ALL, "cancel history"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign history"),
                 "TicketComment": _COMMENTS,
                 **_users(OWN),
-                **_CATALOGUE,
+                **_catalogue("history"),
                 **_PEOPLE,
             },
         ),
         "MARKETING": BuiltInRole(
             "Knows customers and what they buy, not how to reach them.",
             {
-                "Customer": _read(ALL, _masked("email", "phone") | _hidden("notes")),
-                "Contact": _read(ALL, _masked("email", "phone") | _hidden("notes", "birthday")),
-                **_orders(ALL),
+                "Customer": _read(ALL, _masked("email", "phone") | _hidden("notes"))
+                | _may(ALL, "history")
+                | _writes_only("Customer", ALL, tags=_OPEN),
+                "Contact": _read(ALL, _masked("email", "phone") | _hidden("notes", "birthday")) | _may(ALL, "history"),
+                **_orders(ALL, "history"),
                 **_users(OWN),
-                **_CATALOGUE,
+                **_catalogue("history"),
                 **_PEOPLE,
             },
         ),
         "ANALYST": BuiltInRole(
             "Reads figures over everything, and nobody's name.",
             {
-                "Customer": _read(ALL, _masked("name", "email", "phone") | _hidden("notes")),
+                "Customer": _read(ALL, _masked("name", "email", "phone") | _hidden("notes")) | _may(ALL, "export"),
                 "Contact": _read(
                     ALL,
                     _masked("firstName", "lastName", "fullName", "email", "phone") | _hidden("notes", "birthday"),
-                ),
-                "Opportunity": _read(ALL, _masked("name") | _hidden("lossNotes")),
+                )
+                | _may(ALL, "export"),
+                "Opportunity": _read(ALL, _masked("name") | _hidden("lossNotes")) | _may(ALL, "export"),
                 "StageChange": _read(ALL),
-                **_orders(ALL),
-                "Ticket": _read(ALL, _masked("subject") | _hidden("description")),
+                **_orders(ALL, "export"),
+                "Ticket": _read(ALL, _masked("subject") | _hidden("description")) | _may(ALL, "export"),
                 **_users(OWN),
-                **_CATALOGUE,
+                **_catalogue("export"),
                 **_PEOPLE,
             },
         ),
         "INTEGRATION": BuiltInRole(
             "For tokens of other systems: all rows of the business, narrowed by the token's scopes.",
             {
-                "Customer": _read(ALL),
-                "Contact": _restore(ALL),
-                "Opportunity": _read(ALL),
+                "Customer": _read(ALL) | _may(ALL, "create update bulk export history"),
+                "Contact": _read(ALL) | _may(ALL, f"{_KEEP} export history"),
+                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} bulk export history"),
                 "StageChange": _read(ALL),
-                **_orders(ALL),
-                "Ticket": _read(ALL),
+                **_orders(ALL, f"{_SELL} refund export history"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} bulk export history"),
                 "TicketComment": _read(ALL),
                 "User": _read(ALL, _hidden("email", "role", "lastLoginAt")),
                 "Role": _read(OWN),
-                "Product": _restore(ALL),
-                "Stage": _read(ALL),
+                **_catalogue(f"{_KEEP} export history"),
                 **_PEOPLE,
             },
         ),

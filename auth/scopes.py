@@ -20,6 +20,9 @@ from app.reading.correlation import there
 from app.reading.relations import relation
 from app.reading.sight import How
 
+WIDTH = {RowScope.NONE: 0, RowScope.OWN: 1, RowScope.ASSIGNED: 1, RowScope.TEAM: 2, RowScope.ALL: 3}
+"""Which scopes cover which: a wider one covers all rows of a narrower one."""
+
 Belongs = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 """Whether a column with a user's id names the caller, or one of the caller's team."""
 

@@ -4,10 +4,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 from app.db.ids import new_id
+from app.db.lanes import Lanes
 from auth.passwords import Passwords
 from auth.tokens import AccessTokens
 
@@ -27,8 +27,8 @@ class SignedIn:
 class SignIn:
     """Opens sessions."""
 
-    def __init__(self, pool: Any, passwords: Passwords, tokens: AccessTokens, refresh_seconds: int) -> None:
-        self._pool = pool
+    def __init__(self, writers: Lanes, passwords: Passwords, tokens: AccessTokens, refresh_seconds: int) -> None:
+        self._writers = writers
         self._passwords = passwords
         self._tokens = tokens
         self._life = timedelta(seconds=refresh_seconds)
@@ -39,13 +39,13 @@ class SignIn:
         """A new session; None where email and password do not belong together, without a word on which is wrong."""
         if "\0" in email or len(email) > 500 or len(password) > 1_000:
             return None
-        user = await self._pool.fetchrow(_USER, email)
+        user = await self._writers.fetchrow(_USER, email)
         right = await self._passwords.verify(password, user["password_hash"] if user else None)
         if user is None or not right or not user["active"]:
             return None
         session_id, refresh = new_id(), secrets.token_urlsafe(32)
         now = datetime.now(UTC)
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._writers.transaction() as connection:
             await connection.execute(
                 "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at, expires_at, ip, user_agent)"
                 " VALUES ($1, $2, $3, $4, $4, $5, $6, $7)",

@@ -15,6 +15,9 @@ from app.models.base import Row
 from app.reading.fetch import Reader
 from app.settings import Settings
 from auth.access import Access
+from auth.audit import Origin
+from auth.audit_log import AuditLog
+from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
 from schema.documents import Document, Operation
@@ -32,6 +35,8 @@ class Services:
     accesses: AccessCache
     planner: Planner
     sign_in: SignIn
+    gate: Gate
+    audit: AuditLog
 
 
 @dataclass(slots=True)
@@ -42,6 +47,7 @@ class Caller:
     refusal: UnauthenticatedError | None = None
     ip: str | None = None
     user_agent: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +61,7 @@ class Context:
     operation: Operation
     variables: Mapping[str, Any] = field(default_factory=dict)
     shape: Any = None
+    raw_variables: Mapping[str, Any] = field(default_factory=dict)
     outcomes: dict[str, bytes | Exception | None] = field(default_factory=dict)
     """Answers of root fields that are already there, by response key."""
     plans: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +80,11 @@ class Context:
         """The caller's rights as they are now, for what is answered without a statement that would check them."""
         known = await self.access()
         return await self.services.accesses.reload(known.user_id)
+
+    def origin(self) -> Origin:
+        """Who acts, and from where, as the audit log keeps it."""
+        caller = self.caller
+        return Origin(caller.user_id, self.request_id, caller.ip, caller.user_agent)
 
     async def answer(
         self,

@@ -1,7 +1,7 @@
 """Documents: parsed, validated and measured once, and kept while they are in use."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,11 @@ class Operation:
     name: str
     roots: dict[str, list[FieldNode]] | None
     """The root fields by response key, where they do not depend on variables or fragments."""
+
+    def field_of(self, path: Sequence[str | int] | None) -> str:
+        """The name of the root field to which a path in the answer leads; its response key where that is not plain."""
+        key = str(path[0]) if path else ""
+        return self.roots[key][0].name.value if self.roots and key in self.roots else key
 
 
 @dataclass(slots=True)

@@ -12,11 +12,17 @@ _log = structlog.get_logger("rapport.errors")
 INTERNAL = "INTERNAL_SERVER_ERROR"
 
 
-def shape(error: GraphQLError | ApiError, request_id: str, *, code: str = BadUserInputError.code) -> dict[str, Any]:
-    """An error as the answer holds it. ``code`` is for errors of graphql-core itself, by the step that made them."""
+def cause(error: GraphQLError | ApiError) -> BaseException | None:
+    """What an error goes back to; None or an error of graphql-core where it is that one's own."""
     original = error.original_error if isinstance(error, GraphQLError) else error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
+    return original
+
+
+def shape(error: GraphQLError | ApiError, request_id: str, *, code: str = BadUserInputError.code) -> dict[str, Any]:
+    """An error as the answer holds it. ``code`` is for errors of graphql-core itself, by the step that made them."""
+    original = cause(error)
     details: dict[str, Any] = {}
     if isinstance(original, ApiError):
         message, code, details = original.message, original.code, original.details

@@ -13,7 +13,7 @@ import app.models as models
 from app.models.base import Row
 from app.models.enums import FieldAccess
 from auth.access import ENTITY_CLASSES, PARTS, attribute_name
-from auth.policy import ENTITIES, POLICY
+from auth.policy import ENTITIES, POLICY, WRITABLE
 
 ENTITY_OF_TYPE: dict[str, type[Row]] = {
     **ENTITY_CLASSES,
@@ -71,7 +71,10 @@ def _check_policy(name: str, kind: GraphQLObjectType) -> None:
             for field, access in rule.fields.items():
                 if field not in listed:
                     raise SchemaMismatchError(f"auth/policy.py: {role} {action} names {name}.{field}: there is none.")
-                _check_access(f"auth/policy.py: {role} on {name}.{field}", kind.fields[field], access)
+                if action == "read":
+                    _check_access(f"auth/policy.py: {role} on {name}.{field}", kind.fields[field], access)
+                elif field not in WRITABLE[name]:
+                    raise SchemaMismatchError(f"auth/policy.py: {role} {action} names {name}.{field}: not in WRITABLE.")
 
 
 def _check_access(where: str, field: GraphQLField, rule: object) -> None:

@@ -9,6 +9,8 @@ from strawberry import Info
 
 import app.models as models
 from schema.context import Context
+from schema.mutations.customer import CustomerMutations
+from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
 from schema.types.user import User
@@ -35,7 +37,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(CustomerMutations, TicketMutations):
     """What can be done."""
 
     @strawberry.mutation

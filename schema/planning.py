@@ -9,6 +9,7 @@ from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
 from app.errors import QueryTooCostlyError
 from app.models.base import Row
+from app.models.enums import RowScope
 from app.reading.binding import Statement
 from app.reading.compile import compile_read
 from app.reading.cursors import CursorKeys
@@ -65,7 +66,7 @@ class Planner:
             root = Selection(self._schema, operation.fragments, variables).root(parent, nodes)
             if record is not None:
                 assert isinstance(root, Read)
-                root = replace(root, id=Operand(itself, (RECORD,)))
+                root = replace(root, id=Operand(itself, (RECORD,)), include_deleted=_restores(record, access))
             found = self._compile(root, access)
         except RecursionError:
             raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
@@ -82,6 +83,11 @@ class Planner:
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
         return Plan(compile_read(authorize(root, access), self._cursors), price)
+
+
+def _restores(entity: type[Row], access: Access) -> bool:
+    """Whether a payload shows the record also when it is deleted: whoever could bring it back sees that it is gone."""
+    return hasattr(entity, "deleted_at") and access.rights.rows(entity, "restore") is not RowScope.NONE
 
 
 def reads(root: Root) -> list[Read]:

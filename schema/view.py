@@ -9,18 +9,19 @@ import orjson
 import structlog
 from graphql import (
     FieldNode,
+    GraphQLError,
     GraphQLObjectType,
     GraphQLOutputType,
     OperationType,
     is_non_null_type,
 )
 
-from app.errors import ApiError, BadUserInputError, UnauthenticatedError
+from app.errors import ApiError, BadUserInputError, ForbiddenError, UnauthenticatedError
 from auth.tokens import AccessTokens
 from schema import graphiql
 from schema.context import Caller, Context, Services
 from schema.documents import Document, Documents, Operation
-from schema.errors import INTERNAL, shape
+from schema.errors import INTERNAL, cause, shape
 from schema.limits import check_figures, refuse_above
 from schema.mapping import entity_of, rows_type
 from schema.requests import Headers, HttpError, Receive, Request, Scope, Send, read_request
@@ -66,7 +67,7 @@ class GraphQLView:
             return
         watch = _Watch(receive)
         try:
-            answer = await self._respond(request, self._caller(scope, headers), request_id)
+            answer = await self._respond(request, self._caller(scope, headers), request_id, watch)
         except asyncio.CancelledError:
             if watch.gone:
                 return
@@ -83,6 +84,7 @@ class GraphQLView:
     def _caller(self, scope: Scope, headers: Headers) -> Caller:
         client = scope.get("client")
         caller = Caller(ip=client[0] if client else None, user_agent=headers.text(b"user-agent"))
+        caller.idempotency_key = headers.text(b"idempotency-key") or None
         said = headers.text(b"authorization")
         if said:
             kind, _, token = said.partition(" ")
@@ -94,15 +96,19 @@ class GraphQLView:
                 caller.refusal = error
         return caller
 
-    async def _respond(self, request: Request, caller: Caller, request_id: str) -> dict[str, Any]:
+    async def _respond(self, request: Request, caller: Caller, request_id: str, watch: "_Watch") -> dict[str, Any]:
         document = self._documents.get(request.query)
         if document.errors:
             return {"errors": [shape(e, request_id, code="GRAPHQL_VALIDATION_FAILED") for e in document.errors]}
         try:
             operation = self._operation(document, request)
             check_figures(operation.figures, self._settings)
+            if operation.node.operation is OperationType.MUTATION:
+                # What has begun to change something is not broken off: it ends, and whoever asks again finds it done.
+                watch.stop()
             context = Context(self._services, caller, request_id, document, operation)
-            variables = operation.coerce(request.variables or {})
+            context.raw_variables = request.variables or {}
+            variables = operation.coerce(context.raw_variables)
             if variables is not None:
                 context.variables, context.shape = variables
                 if operation.node.operation is OperationType.QUERY:
@@ -185,6 +191,7 @@ class GraphQLView:
             context_value=context,
             operation_name=request.operation_name,
         )
+        await self._note_denials(context, result.errors or ())
         answer: dict[str, Any] = {}
         started = result.data is not None or any(error.path for error in result.errors or ())
         if started:
@@ -193,6 +200,18 @@ class GraphQLView:
             answer["errors"] = [shape(error, context.request_id) for error in result.errors]
         answer["extensions"] = self._extensions(context)
         return answer
+
+    async def _note_denials(self, context: Context, errors: Sequence[GraphQLError]) -> None:
+        """Write into the audit log which rights were missing, and which changes strangers tried."""
+        changing = context.operation.node.operation is OperationType.MUTATION
+        refusals = {}
+        for error in errors:
+            original = cause(error)
+            if isinstance(original, ForbiddenError) or (changing and isinstance(original, UnauthenticatedError)):
+                field = context.operation.field_of(error.path)
+                refusals[field] = original
+        if refusals:
+            await self._services.audit.denied(context.origin(), refusals)
 
     def _extensions(self, context: Context) -> dict[str, Any]:
         found: dict[str, Any] = {"cost": {"requested": context.cost}}

@@ -28,18 +28,30 @@ class Api:
         return self.server.tokens.sign(user, new_id())[0]
 
     async def send(
-        self, document: str, variables: Any = None, name: str | None = None, user: UUID | None = None
+        self,
+        document: str,
+        variables: Any = None,
+        name: str | None = None,
+        user: UUID | None = None,
+        key: str | None = None,
     ) -> httpx.Response:
-        """The HTTP response to an operation."""
+        """The HTTP response to an operation, under an Idempotency-Key where one is given."""
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         body = {"query": document, "variables": variables, "operationName": name}
         return await self.client.post("/graphql", json=body, headers=headers)
 
     async def post(
-        self, document: str, variables: Any = None, name: str | None = None, user: UUID | None = None
+        self,
+        document: str,
+        variables: Any = None,
+        name: str | None = None,
+        user: UUID | None = None,
+        key: str | None = None,
     ) -> Any:
         """The JSON answer to an operation."""
-        return (await self.send(document, variables, name, user)).json()
+        return (await self.send(document, variables, name, user, key)).json()
 
 
 @asynccontextmanager

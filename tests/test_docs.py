@@ -201,6 +201,19 @@ async def test_too_many_sign_ins_at_once_are_answered_as_shown(demo: str) -> Non
 
 
 @pytest.mark.anyio
+async def test_a_key_used_for_another_request_is_answered_as_shown(demo: str) -> None:
+    (answer,) = [block for page in PAGES for block in BLOCKS[page] if "CONFLICT" in block.words]
+    admin = (await accounts(demo))["ADMIN"]
+    recorder = Recorder()
+    async with open_api(demo) as api:
+        for id in ("0" * 32, "1" * 32):
+            document = f'mutation {{ deleteCustomer(id: "cus_{id}", version: 1) {{ errors {{ code }} }} }}'
+            found = await api.post(document, user=admin, key="the same")
+    recorder.compare(answer, found)
+    recorder.finish()
+
+
+@pytest.mark.anyio
 async def test_a_statement_that_takes_too_long_is_answered_as_shown(demo: str) -> None:
     (answer,) = [block for page in PAGES for block in BLOCKS[page] if "TIMEOUT" in block.words]
     admin = (await accounts(demo))["ADMIN"]

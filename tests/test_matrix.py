@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from app.models.enums import FieldAccess, RowScope
 from auth.policy import ENTITIES, POLICY
 from tests.api import Api, open_api
+from tests.fingerprint import fingerprint
 from tests.matrix import CALLERS, LISTS, Case, Refusal, accesses, cases, grant, never_read, rule, selection, together
 from tests.nasty_shop import Shop
 from tests.oracle.conditions import SEARCHED
@@ -49,17 +49,6 @@ def by_frame(cases: Iterable[Case]) -> list[list[Case]]:
     for case in cases:
         found[case.role, case.frame].append(case)
     return list(found.values())
-
-
-async def fingerprint(url: str) -> dict[str, str]:
-    """What every table holds, in a figure each."""
-    connection = await asyncpg.connect(url)
-    try:
-        tables = await connection.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
-        figure = "SELECT count(*) || '/' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} t"
-        return {table["name"]: await connection.fetchval(figure.format(table["name"])) for table in tables}
-    finally:
-        await connection.close()
 
 
 class Secrets:

@@ -6,21 +6,25 @@ from app.models.customer import Customer
 from app.models.external_ref import ExternalRef
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
+from app.models.outbox import OutboxEvent
 from app.models.product import Product
 from app.models.stage import Stage
 from app.models.ticket import Ticket, TicketComment
-from auth.models import FieldGrant, Grant, Role, Session, Team, User
+from auth.models import AuditEvent, FieldGrant, Grant, IdempotencyKey, Role, Session, Team, User
 
 __all__ = [
+    "AuditEvent",
     "Contact",
     "Customer",
     "ExternalRef",
     "FieldGrant",
     "Grant",
+    "IdempotencyKey",
     "Opportunity",
     "Order",
     "OrderLine",
     "OrderStatusChange",
+    "OutboxEvent",
     "Product",
     "Role",
     "Session",

@@ -44,7 +44,8 @@ class Row(SQLModel):
 
     ``prefix`` opens the typed ids of its rows, ``parent`` names the relation that it follows in every right,
     ``searched`` the attributes that a search looks into, ``summaries`` its figures over related rows, ``listed`` the
-    order in which it is listed where it is listed whole.
+    order in which it is listed where it is listed whole, ``newest`` the moment by which pages go that are asked for in
+    no order.
     """
 
     model_config = {"ignored_types": (hybrid_property,)}
@@ -53,6 +54,7 @@ class Row(SQLModel):
     searched: ClassVar[tuple[str, ...]] = ()
     summaries: ClassVar[Mapping[str, Summary]] = {}
     listed: ClassVar[tuple[str, ...]] = ()
+    newest: ClassVar[str] = "created_at"
 
 
 class Entity(Row):

@@ -110,3 +110,11 @@ class FieldAccess(Upper):
     HIDDEN = auto()
     MASKED = auto()
     READ = auto()
+
+
+class AuditOutcome(Upper):
+    """How a deed that is on record ended."""
+
+    OK = auto()
+    DENIED = auto()
+    FAILED = auto()

@@ -26,7 +26,7 @@ from sqlalchemy.orm import aliased
 
 from app.models.base import Row
 from app.reading.binding import Binder, Statement, compile_statement
-from app.reading.correlation import own
+from app.reading.correlation import own, survivor
 from app.reading.cursors import CursorKeys
 from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
@@ -171,7 +171,7 @@ class Compiler:
         if read.id is not None:
             at = self.binder.bind(read.id, Uuid())
         if at is not None:
-            conditions.append(row.id == self._survivor(read.entity, at))
+            conditions.append(row.id == survivor(read.entity, at))
         if step is None or not step.relation.to_parent:
             conditions += self.sight.rows(
                 read.entity,
@@ -183,13 +183,6 @@ class Compiler:
         if read.where != EVERYTHING:
             conditions.append(self.filters.condition(read.entity, row, read.where))
         return conditions + self.filters.search(read.entity, row, read.search)
-
-    def _survivor(self, entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
-        if not hasattr(entity, "merged_into_id"):
-            return at
-        merged: Any = aliased(entity)
-        found = select(merged.merged_into_id).where(merged.id == at)
-        return func.coalesce(own(found, merged).scalar_subquery(), at)
 
     def key(self, entity: type[Row], row: Any, attribute: str, descending: bool) -> Key:
         """One term of an order: text by code point, NULL where the caller may not read the value."""

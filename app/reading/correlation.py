@@ -7,7 +7,10 @@ tables are its own, and all others are those outside.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Select, exists, literal_column, select
+from sqlalchemy import ColumnElement, Exists, Select, exists, func, literal_column, select
+from sqlalchemy.orm import aliased
+
+from app.models.base import Row
 
 
 def own(query: Select[Any], *tables: Any) -> Select[Any]:
@@ -18,3 +21,12 @@ def own(query: Select[Any], *tables: Any) -> Select[Any]:
 def there(row: Any, *conditions: ColumnElement[bool]) -> Exists:
     """Whether some ``row`` meets all conditions."""
     return exists(own(select(literal_column("1")).select_from(row).where(*conditions), row))
+
+
+def survivor(entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The id that answers for the id ``at``: of a merged record, that of the record it was merged into."""
+    if not hasattr(entity, "merged_into_id"):
+        return at
+    merged: Any = aliased(entity)
+    found = select(merged.merged_into_id).where(merged.id == at)
+    return func.coalesce(own(found, merged).scalar_subquery(), at)

@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
+from app.db.lanes import Lanes
 from app.reading.binding import Statement
-from app.reading.lanes import Lanes
 from app.settings import Settings
 
 _KEPT_STATEMENTS = 200

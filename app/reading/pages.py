@@ -43,8 +43,6 @@ from app.reading.read import (
 if TYPE_CHECKING:
     from app.reading.compile import Compiler, Step
 
-DEFAULT_ORDER = (Term("created_at", descending=True),)
-
 
 def connection(compiler: Compiler, read: Read, step: Step | None) -> ColumnElement[Any]:
     """The JSON object of the connection that ``read`` asks for, from the row at hand or from nowhere."""
@@ -55,7 +53,7 @@ class _Connection:
     def __init__(self, compiler: Compiler, read: Read, step: Step | None) -> None:
         assert read.page is not None
         self.compiler, self.read, self.step, self.page = compiler, read, step, read.page
-        terms = read.order or tuple(term for term in DEFAULT_ORDER if self._readable(term))
+        terms = read.order or tuple(filter(self._readable, [Term(read.entity.newest, descending=True)]))
         self.terms = (*terms, Term("id", terms[-1].descending if terms else True))
         words = ",".join(f"{term.attribute} {'desc' if term.descending else 'asc'}" for term in self.terms)
         self.secret = compiler.cursors.key(f"{read.entity.__name__}:{words}")

@@ -1,9 +1,12 @@
 """Problems that a person can mend, as payloads carry them."""
 
 from enum import Enum
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
+
+from app.domain.problems import Problem
 
 
 @strawberry.enum
@@ -33,3 +36,15 @@ class UserError:
     ids: list[strawberry.ID] | None = None
     current: JSON | None = None
     params: JSON | None = None
+
+
+def user_error(problem: Problem) -> UserError:
+    """A problem as payloads carry it."""
+    return UserError(
+        field=list(problem.field) if problem.field is not None else None,
+        code=ErrorCode(problem.code),
+        message=problem.message,
+        ids=[strawberry.ID(id) for id in problem.ids] if problem.ids else None,
+        current=problem.current,
+        params=cast(Any, problem.params),
+    )

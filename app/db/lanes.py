@@ -1,13 +1,15 @@
-"""Connections for reading, handed out last in, first out.
+"""Connections, handed out last in, first out.
 
 asyncpg's own pool spends about 40 µs on every acquire and release (a proxy, a shield and a task for each), twice what a
-small read itself costs; a reader needs none of what it does there, for a read leaves nothing behind to reset.
+small read itself costs; nothing of what it does there is needed here, for neither a read nor an ended transaction
+leaves anything behind to reset.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -56,6 +58,37 @@ class Lanes:
                 raise
             self._idle.append(connection)
             return found
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection inside a transaction, which is committed at the end and rolled back by any exception."""
+        async with self._free:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            if connection.is_closed():
+                connection = await self._connect()
+            try:
+                await connection.execute("BEGIN")
+                yield connection
+                await connection.execute("COMMIT")
+            except Exception as error:
+                await self._roll_back(connection)
+                if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
+                    raise StatementTimeoutError(
+                        "The database took too long for this, and nothing was done: try again, or do less at once."
+                    ) from error
+                raise
+            except BaseException:
+                self._drop(connection)
+                raise
+            self._idle.append(connection)
+
+    async def _roll_back(self, connection: asyncpg.Connection) -> None:
+        try:
+            await connection.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._drop(connection)
+        else:
+            self._idle.append(connection)
 
     def _drop(self, connection: asyncpg.Connection) -> None:
         task = asyncio.ensure_future(_close(connection))

@@ -1,0 +1,1 @@
+"""What may happen to an entity, one file each: plain functions on rows, without GraphQL, HTTP or rights."""

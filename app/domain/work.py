@@ -1,0 +1,118 @@
+"""Work: one unit of change. It knows who acts, when, and what becomes of which rows; it sends nothing by itself.
+
+Rules change rows by plain assignment. What differs from what was loaded is found when the work is done, and goes to the
+database, the audit log and the outbox together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from app.domain.problems import Problems
+from app.domain.rows import columns, loaded, table_of, values_of
+from app.models.base import Row
+from app.models.enums import RowScope
+
+R = TypeVar("R", bound=Row)
+
+
+class Connection(Protocol):
+    """A connection of asyncpg, inside a transaction."""
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        """All rows of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What rules need to know of the shop."""
+
+    currency: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts; ``scope`` are the rows that the right in use covers."""
+
+    user_id: UUID
+    team_id: UUID | None
+    scope: RowScope
+
+
+@dataclass(slots=True)
+class Change:
+    """A row that was changed: its columns before, of those that differ."""
+
+    row: Any
+    before: dict[str, Any]
+
+
+class Work:
+    """One unit of change."""
+
+    def __init__(self, connection: Connection, actor: Actor, shop: Shop, now: datetime) -> None:
+        self.actor = actor
+        self.shop = shop
+        self.now = now
+        self.problems = Problems()
+        self.added: list[Any] = []
+        self.removed: list[Any] = []
+        self.told: dict[str, dict[str, Any]] = {}
+        """Facts for the audit event beside the changes of the record, by field: before and after."""
+        self.facts: dict[str, Any] = {}
+        """What the payload says besides records, as JSON holds it."""
+        self.subject: Any = None
+        """The record that the audit event is about, where it is not the one that the payload shows."""
+        self._also: dict[str, Any] = {}
+        self._connection = connection
+        self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
+
+    def keep(self, row: R) -> R:
+        """Watch a loaded row: what is changed in it from now on will be written."""
+        self._before[id(row)] = (row, values_of(row))
+        return row
+
+    def add(self, row: R) -> R:
+        """Make a new row."""
+        self.added.append(row)
+        return row
+
+    def remove(self, row: Row) -> None:
+        """Take a row out of the database. Records are not removed, but marked as deleted."""
+        self.removed.append(row)
+
+    def tell(self, field: str, before: Any = None, after: Any = None) -> None:
+        """Add a fact to the audit event, such as a reason or a list of lines, under a name of the API."""
+        self.told[field] = {"before": before, "after": after}
+
+    def show(self, name: str, row: Row) -> None:
+        """Let the payload show another record in its field ``name``."""
+        self._also[name] = row
+
+    def shown(self, record: Any) -> dict[str, Any]:
+        """The records that the payload shows, by its field; the main one is under the empty name."""
+        return {**({"": record} if record is not None else {}), **self._also}
+
+    def changes(self) -> list[Change]:
+        """What has been changed in watched rows."""
+        found = []
+        for row, before in self._before.values():
+            here = row.__dict__
+            changed = {name: value for name, value in before.items() if here[name] != value}
+            if changed:
+                found.append(Change(row, changed))
+        return found
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        """The rows of a statement, in this unit's transaction."""
+        return await self._connection.fetch(sql, *arguments)
+
+    async def find(self, entity: type[R], rest: str, *arguments: Any) -> list[R]:
+        """Watched rows of ``entity``; ``rest`` is the statement after FROM. It knows no rights: what rules need for
+        themselves is found so, never what a caller asks for."""
+        names = ", ".join(columns(entity))
+        found: Sequence[Any] = await self.fetch(f"SELECT {names} FROM {table_of(entity)} {rest}", *arguments)  # noqa: S608
+        return [self.keep(loaded(entity, tuple(record))) for record in found]

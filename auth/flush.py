@@ -1,0 +1,163 @@
+"""Flush: everything that a unit of work has done, in one statement.
+
+Each table's rows come as one JSON array, so that the statement's text depends on tables and columns alone: it is
+prepared once, and one row and a thousand go the same way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import inspect
+
+from app.domain.rows import columns, table_of, written_by_database
+from app.domain.work import Work
+from app.models.base import Record, Row, Versioned
+from auth.audit import Event, Origin, changed, created, event
+from auth.policy import ENTITIES
+
+
+class _Flush:
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.arguments: list[Any] = []
+
+    def _rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> str:
+        self.arguments.append(orjson.dumps(rows, default=_exact))
+        return f"json_populate_recordset(NULL::{table}, ${len(self.arguments)}::json)"
+
+    def insert(self, table: str, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        listed = ", ".join(names)
+        self.parts.append(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {self._rows(table, rows)}")  # noqa: S608
+
+    def update(self, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        values = ", ".join(f"{name} = n.{name}" for name in names)
+        self.parts.append(f"UPDATE {table} t SET {values} FROM {self._rows(table, rows)} n WHERE t.id = n.id")  # noqa: S608
+
+    def delete(self, table: str, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        same = " AND ".join(f"t.{key} = n.{key}" for key in keys)
+        self.parts.append(f"DELETE FROM {table} t USING {self._rows(table, rows)} n WHERE {same}")  # noqa: S608
+
+    @property
+    def sql(self) -> str:
+        """One statement; data-modifying parts all run, whether or not anything reads from them."""
+        named = ", ".join(f"p{number} AS ({part})" for number, part in enumerate(self.parts))
+        return f"WITH {named} SELECT"
+
+
+async def flush(connection: Any, work: Work, origin: Origin, action: str, subject: Any) -> list[Event]:
+    """Write what ``work`` has done, with one audit event and one outbox event for each record that it changed.
+
+    ``subject`` is the record that ``action`` was about: its event takes up what the work has told besides. Without one,
+    ``action`` was about all records that it changed. Where nothing is different from before, nothing is written.
+    """
+    changes = work.changes()
+    events = _events(work, changes, origin, action, subject)
+    if not events:
+        return []
+    found = _Flush()
+    for entity, rows in _by_entity(work.removed).items():
+        keys = [column.key for column in inspect(entity).primary_key]
+        found.delete(table_of(entity), keys, [_picked(row, keys) for row in rows])
+    for entity, rows in _by_entity(work.added).items():
+        names = _inserted(entity, rows)
+        found.insert(table_of(entity), names, [_picked(row, names) for row in rows])
+    updates: dict[tuple[type[Row], tuple[str, ...]], list[Any]] = {}
+    for change in changes:
+        names = (*change.before, *_stamp(change.row, work.now))
+        updates.setdefault((type(change.row), names), []).append(change.row)
+    for (entity, names), rows in updates.items():
+        found.update(table_of(entity), names, [_picked(row, ("id", *names)) for row in rows])
+    told = [each.columns for each in events]
+    found.insert("audit_events", told[0], told)
+    posted = [_posted(each) for each in told if each["record_id"] is not None]
+    if posted:
+        found.insert("outbox", posted[0], posted)
+    await connection.fetch(found.sql, *found.arguments)
+    return events
+
+
+def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, subject: Any) -> list[Event]:
+    found: list[Event] = []
+
+    def add(row: Any, about: str, told: Any, version: int | None) -> None:
+        name = type(row).__name__
+        found.append(event(origin, work.now, about, entity=name, record_id=row.id, version=version, changes=told))
+
+    for row in work.added:
+        if row is subject:
+            add(row, action, {**created(row), **work.told}, getattr(row, "version", None))
+        elif isinstance(row, Versioned) and type(row).__name__ in ENTITIES:
+            add(row, "create", created(row), row.version)
+    for change in changes:
+        row = change.row
+        if row is not subject and type(row).__name__ not in ENTITIES:
+            continue
+        version = row.version + 1 if isinstance(row, Versioned) else None
+        if row is subject:
+            add(row, action, {**changed(row, change.before), **work.told}, version)
+        elif isinstance(row, Versioned):
+            add(row, "update" if subject is not None else action, changed(row, change.before), version)
+    covered = {each.columns["record_id"] for each in found}
+    if subject is not None and subject.id not in covered and (work.told or work.added or work.removed or found):
+        add(subject, action, dict(work.told), getattr(subject, "version", None))
+    return found
+
+
+def _stamp(row: Any, now: datetime) -> tuple[str, ...]:
+    """Raise the version of a changed row, and note when it was."""
+    stamped: tuple[str, ...] = ()
+    if isinstance(row, Versioned):
+        row.version += 1
+        stamped = ("version",)
+    if isinstance(row, Record):
+        row.updated_at = now
+        stamped += ("updated_at",)
+    return stamped
+
+
+def _inserted(entity: type[Row], rows: Sequence[Any]) -> tuple[str, ...]:
+    """The columns to insert: not those that the database writes, or fills in where no row has a value."""
+    ours = written_by_database(entity)
+    defaults = {column.key for column in inspect(entity).columns if column.server_default is not None}
+    return tuple(
+        name
+        for name in columns(entity)
+        if name not in ours and not (name in defaults and all(row.__dict__[name] is None for row in rows))
+    )
+
+
+def _by_entity(rows: Iterable[Any]) -> dict[type[Row], list[Any]]:
+    found: dict[type[Row], list[Any]] = {}
+    for row in rows:
+        found.setdefault(type(row), []).append(row)
+    return found
+
+
+def _picked(row: Any, names: Iterable[str]) -> dict[str, Any]:
+    here = row.__dict__
+    return {name: here[name] for name in names}
+
+
+def _posted(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "event_id": told["id"],
+        "at": told["at"],
+        "action": told["action"],
+        "entity": told["entity"],
+        "record_id": told["record_id"],
+        "record_version": told["record_version"],
+        "fields": sorted(told["changes"] or ()),
+    }
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Decimal | UUID):
+        # asyncpg's UUIDs are a subclass, which orjson does not take for one.
+        return str(value)
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} has no place in a row")

@@ -1,0 +1,286 @@
+"""The gate: the one door for writes.
+
+Right, rows, rule, record, answer, in one transaction: the rows that a mutation names are loaded through the caller's
+sight and locked, the rule changes them, one statement writes the changes with their audit and outbox events, and the
+answer is read again under the same rights. Whatever goes wrong on the way, nothing is done.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from app.db.ids import print_id
+from app.db.lanes import Lanes
+from app.domain.given import Given
+from app.domain.problems import Problem, RefusedError
+from app.domain.work import Actor, Shop, Work
+from app.errors import ForbiddenError
+from app.models.base import Row, utcnow
+from app.models.enums import FieldAccess, RowScope
+from auth.access import Access
+from auth.audit import Origin
+from auth.flush import flush
+from auth.idempotency import Key, claim, remember, remember_refusal
+from auth.loading import AccessCache
+from auth.rows import Found, Lock, RowLoader, Want
+from auth.scopes import FOLLOWERS, WIDTH
+from auth.stale import conflict
+
+_ATTEMPTS = 8
+_log = structlog.get_logger("rapport.gate")
+
+Rule = Callable[[Work, Any, Given], Awaitable[Any]]
+"""From the record at hand (None where a new one is made) and what was given to the record that the answer shows.
+
+A record that an input names and that the caller may not see is a problem noted already, and None in ``given.rows``: a
+rule notes its own problems, calls ``work.problems.refuse()``, and only then looks at those rows.
+"""
+
+
+class RightsChangedError(Exception):
+    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A record that an input names: where the input does, and which it is."""
+
+    entity: type[Row]
+    id: UUID
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is to be done: the right it needs, the rows it names, the rule it follows."""
+
+    action: str
+    entity: type[Row]
+    rule: Rule
+    given: Given
+    origin: Origin
+    target: UUID | None = None
+    version: int | None = None
+    """The version that the caller has seen; None where the action does not ask for it."""
+    lock: Lock = "NO KEY UPDATE"
+    include_deleted: bool = False
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    listed: Mapping[str, tuple[type[Row], Mapping[UUID, tuple[str, ...]]]] = field(default_factory=dict)
+    """Records that an input names in lists: by name, the entity and each id's path."""
+    problems: Sequence[Problem] = ()
+    """What is wrong with the input already."""
+    key: Key | None = None
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of a deed: the records that the payload shows, by its field; other facts; or the problems."""
+
+    records: dict[str, UUID] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    answer: dict[str, bytes | None] = field(default_factory=dict)
+
+
+class Answer(Protocol):
+    """How the payload's records are read again."""
+
+    def prepare(self, access: Access) -> Any:
+        """Whatever can be refused of the selection is refused here, before anything is done."""
+
+    async def read(
+        self, connection: Any, prepared: Any, access: Access, records: Mapping[str, UUID]
+    ) -> dict[str, bytes | None]:
+        """The JSON of each response key, on a connection whose transaction has made the changes."""
+
+
+class Gate:
+    """Performs deeds."""
+
+    def __init__(self, writers: Lanes, accesses: AccessCache, shop: Shop) -> None:
+        self._writers = writers
+        self._accesses = accesses
+        self._shop = shop
+        self._rows = RowLoader()
+
+    async def perform(self, deed: Deed, access: Access, answer: Answer) -> Done:
+        """Do it, or raise what forbids it. What a person can mend comes back as problems."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            prepared = answer.prepare(access)
+            try:
+                return await self._attempt(deed, access, answer, prepared)
+            except RefusedError as refusal:
+                if deed.key is not None:
+                    await remember_refusal(self._writers, deed.key, refusal.problems)
+                return Done(problems=refusal.problems)
+            except RightsChangedError:
+                access = await self._accesses.reload(access.user_id)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                _log.info("deed repeated", action=deed.action, entity=deed.entity.__name__, attempt=attempt)
+        raise OverflowError(f"{_ATTEMPTS} attempts at {deed.action} {deed.entity.__name__} failed")
+
+    async def _attempt(self, deed: Deed, access: Access, answer: Answer, prepared: Any) -> Done:
+        scope = self._checked(deed, access)
+        given = Given(dict(deed.given.values), {}, deed.given.path)
+        done = Done()
+        try:
+            async with self._writers.transaction() as connection:
+                if deed.key is not None:
+                    earlier = await claim(connection, deed.key)
+                    if earlier is not None:
+                        done.records, done.facts, done.problems = earlier
+                        done.answer = await self._again(connection, access, answer, prepared, done)
+                        return done
+                work = Work(connection, Actor(access.user_id, access.team_id, scope), self._shop, utcnow())
+                work.problems.found += deed.problems
+                target = await self._load(connection, deed, access, given, work)
+                record = await deed.rule(work, target, given)
+                work.problems.refuse()
+                subject = work.subject or record
+                await flush(connection, work, deed.origin, deed.action, subject)
+                if target is None and subject is not None:
+                    await self._made(connection, deed, access, subject)
+                done.facts = work.facts
+                done.records = {name: row.id for name, row in work.shown(record).items()}
+                if deed.key is not None:
+                    await remember(connection, deed.key, done.records, done.facts)
+                done.answer = await answer.read(connection, prepared, access, done.records)
+        except asyncpg.UniqueViolationError as error:
+            raise RefusedError(_taken(deed, error)) from None
+        return done
+
+    async def _again(
+        self, connection: Any, access: Access, answer: Answer, prepared: Any, done: Done
+    ) -> dict[str, bytes | None]:
+        """The answer of a deed done earlier, under the present rights."""
+        version, _ = await self._rows.one_each(connection, access, (), {})
+        if version != access.loaded_version:
+            raise RightsChangedError
+        return await answer.read(connection, prepared, access, done.records)
+
+    def _checked(self, deed: Deed, access: Access) -> RowScope:
+        """The rows that the right covers; ForbiddenError names the action or the field that is not granted."""
+        scope = access.rights.rows(deed.entity, deed.action)
+        if scope is RowScope.NONE:
+            raise forbidden(access, deed.action, deed.entity)
+        for name in self._fields(deed):
+            rule = access.rights.writing(deed.entity, deed.action, name)
+            if FieldAccess.READ not in (rule.access, rule.otherwise):
+                raise forbidden(access, deed.action, deed.entity, name)
+        return scope
+
+    def _fields(self, deed: Deed) -> list[str]:
+        """The fields of the API that the input wants to write, where the action goes field by field."""
+        if deed.action not in ("create", "update"):
+            return []
+        return [_written(deed, name) for name in deed.given.values]
+
+    async def _load(self, connection: Any, deed: Deed, access: Access, given: Given, work: Work) -> Any:
+        """The record that the deed is about, watched; the records that the input names are put into ``given``."""
+        wants, ids = self._wants(deed, access)
+        version, found = await self._rows.one_each(connection, access, wants, ids)
+        if version != access.loaded_version:
+            raise RightsChangedError
+        target = None
+        if deed.target is not None:
+            at = found["id"]
+            if at is None:
+                name = deed.entity.__name__
+                raise RefusedError(Problem(("id",), "NOT_FOUND", f"There is no {name} with this id that you may see."))
+            self._allowed(deed, access, at)
+            target = work.keep(at.row)
+            if deed.version is not None and deed.version != target.version:
+                raise RefusedError(await conflict(connection, access, target, deed.version))
+        for name, reference in deed.references.items():
+            given.rows[name] = self._referred(work, reference, found[name])
+        for name, (entity, paths) in deed.listed.items():
+            rows = await self._rows.all_of(connection, access, Want(name, entity), list(paths))
+            for id, path in paths.items():
+                self._referred(work, Reference(entity, id, path), rows.get(id))
+            given.rows[name] = {id: each.row for id, each in rows.items()}
+        return target
+
+    def _wants(self, deed: Deed, access: Access) -> tuple[tuple[Want, ...], dict[str, UUID]]:
+        ids = {name: reference.id for name, reference in deed.references.items()}
+        wants = [Want(name, reference.entity) for name, reference in deed.references.items()]
+        if deed.target is not None:
+            ids["id"] = deed.target
+            asked = tuple(
+                name
+                for name in self._fields(deed)
+                if (rule := access.rights.writing(deed.entity, deed.action, name)).access is not rule.otherwise
+            )
+            wants.insert(0, Want("id", deed.entity, deed.lock, deed.action, asked, deed.include_deleted))
+        return tuple(wants), ids
+
+    def _allowed(self, deed: Deed, access: Access, at: Found) -> None:
+        if not at.allowed:
+            raise forbidden(access, deed.action, deed.entity, record=at.row)
+        for name, writable in at.writable.items():
+            if not writable:
+                raise forbidden(access, deed.action, deed.entity, name, record=at.row)
+
+    def _referred(self, work: Work, reference: Reference, found: Found | None) -> Any:
+        if found is None:
+            name, id = reference.entity.__name__, print_id(reference.entity.prefix, reference.id)
+            work.problems.add(reference.path, "NOT_FOUND", f"There is no {name} with the id {id} that you may see.")
+            return None
+        return found.row
+
+    async def _made(self, connection: Any, deed: Deed, access: Access, record: Any) -> None:
+        """Refuse a new record that lies outside the rows in which the right to create holds."""
+        scope = access.rights.rows(deed.entity, deed.action)
+        parent = deed.entity.parent
+        if scope is RowScope.ALL:
+            return
+        if parent is not None and deed.entity.__name__ in FOLLOWERS:
+            seen = access.rights.rows(deed.references[parent].entity) if parent in deed.references else RowScope.ALL
+            if WIDTH[scope] >= WIDTH[seen]:
+                return
+        if not await self._rows.covers(connection, access, deed.entity, deed.action, record.id):
+            raise forbidden(access, deed.action, deed.entity, record=record)
+
+
+def forbidden(
+    access: Access, action: str, entity: type[Row], field: str | None = None, record: Any = None
+) -> ForbiddenError:
+    """The refusal that names the right that is missing, and the record where it is missing for this one only."""
+    subject = entity.__name__ if field is None else f"{entity.__name__}.{field}"
+    details: dict[str, Any] = {"entity": entity.__name__, "action": action}
+    if field is not None:
+        details["field"] = field
+    if record is None:
+        return ForbiddenError(f"The role {access.role_name} has no right to {action} {subject}.", **details)
+    details["id"] = print_id(entity.prefix, record.id)
+    rule = access.rights.writing(entity, action, field) if field is not None else None
+    rows = str(rule.on_rows if rule else access.rights.rows(entity, action)).lower()
+    return ForbiddenError(
+        f"The role {access.role_name} has no right to {action} {subject} here: it covers {rows} rows only.", **details
+    )
+
+
+_TAKEN = {
+    "uq_customers_code": "code",
+    "uq_products_sku": "sku",
+    "uq_stages_name": "name",
+    "pk_external_refs": "external_refs",
+}
+
+
+def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Problem:
+    attribute = _TAKEN.get(error.constraint_name or "")
+    if attribute is None:
+        raise error
+    path = deed.given.at(attribute) if attribute in deed.given.values else None
+    name = deed.given.at(attribute)[-1]
+    return Problem(path, "UNIQUE", f"{name} is taken: another {deed.entity.__name__} has it.")
+
+
+def _written(deed: Deed, attribute: str) -> str:
+    """The field of the API that a given attribute writes: ``owner`` for ``owner_id``."""
+    name = deed.given.at(attribute)[-1]
+    return name.removesuffix("Id") if name.endswith("Id") else name

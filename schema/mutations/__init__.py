@@ -1,0 +1,1 @@
+"""The mutations, one file an entity: inputs, payload, and a field for each."""

@@ -1,0 +1,22 @@
+"""Inputs that several entities share."""
+
+from decimal import Decimal
+
+import strawberry
+from strawberry import UNSET
+
+
+@strawberry.input
+class MoneyInput:
+    """An exact amount; without a currency, in that of the record, or else of the shop."""
+
+    amount: Decimal
+    currency: str | None = UNSET
+
+
+@strawberry.input
+class ExternalRefInput:
+    """The id of the record in another system."""
+
+    system: str
+    id: str
