@@ -45,6 +45,10 @@ class RightsChangedError(Exception):
     """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
 
 
+class NumberTakenError(Exception):
+    """The server's next number is one that somebody has given by hand; the one after it may be free."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A record that an input names: where the input does, and which it is."""
@@ -119,7 +123,7 @@ class Gate:
                 return Done(problems=refusal.problems)
             except RightsChangedError:
                 access = await self._accesses.reload(access.user_id)
-            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, NumberTakenError):
                 _log.info("deed repeated", action=deed.action, entity=deed.entity.__name__, attempt=attempt)
         raise OverflowError(f"{_ATTEMPTS} attempts at {deed.action} {deed.entity.__name__} failed")
 
@@ -150,7 +154,7 @@ class Gate:
                     await remember(connection, deed.key, done.records, done.facts)
                 done.answer = await answer.read(connection, prepared, access, done.records)
         except asyncpg.UniqueViolationError as error:
-            raise RefusedError(_taken(deed, error)) from None
+            raise _taken(deed, error) from error
         return done
 
     async def _again(
@@ -271,13 +275,17 @@ _TAKEN = {
 }
 
 
-def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Problem:
+def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
+    """What a value means that another record has: a problem of the one who gave it; a reason to start again, if it is
+    a number of the server's own that somebody had given by hand before."""
     attribute = _TAKEN.get(error.constraint_name or "")
     if attribute is None:
-        raise error
-    path = deed.given.at(attribute) if attribute in deed.given.values else None
+        return error
+    if attribute not in deed.given.values:
+        return NumberTakenError()
     name = deed.given.at(attribute)[-1]
-    return Problem(path, "UNIQUE", f"{name} is taken: another {deed.entity.__name__} has it.")
+    said = f"{name} is taken: another {deed.entity.__name__} has it."
+    return RefusedError(Problem(deed.given.at(attribute), "UNIQUE", said))
 
 
 def _written(deed: Deed, attribute: str) -> str:

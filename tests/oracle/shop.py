@@ -594,6 +594,8 @@ async def build_shop(url: str) -> dict[str, UUID]:
             _catalogue(shop)
             _business(shop)
             await _write(connection, shop)
+            for sequence in ("customer_codes", "order_numbers", "ticket_numbers"):
+                await connection.execute("SELECT setval($1, 1000)", sequence)
     finally:
         await connection.close()
     return shop.labels

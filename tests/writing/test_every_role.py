@@ -1,0 +1,85 @@
+"""Every mutation by every role, the stranger first: what is granted works and is on record once, what is not changes
+nothing and is on record as denied."""
+
+from typing import Any
+
+import pytest
+
+from tests.fingerprint import fingerprint
+from tests.matrix import CALLERS
+from tests.oracle.rows import Row
+from tests.writing.customers import DEEDS as CUSTOMERS
+from tests.writing.deeds import Deed, Office
+from tests.writing.tickets import DEEDS as TICKETS
+
+pytestmark = pytest.mark.anyio
+
+DEEDS = (*CUSTOMERS, *TICKETS)
+
+
+async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:
+    """The deed is refused at the top level, changes nothing, and one denial is on record."""
+    before, known = await fingerprint(office.url), len(await office.events())
+    answer = await office.do(deed.document, role, **deed.variables(office, row))
+    assert [error["extensions"]["code"] for error in answer["errors"]] == [code], answer
+    assert answer["data"] is None
+    assert await fingerprint(office.url) == before
+    (denial,) = (await office.events())[known:]
+    assert denial["outcome"] == "DENIED"
+    assert denial["actor_id"] == (None if role is None else office.user(role))
+    if role is not None:
+        assert (denial["entity"], denial["action"]) == (deed.entity, deed.action)
+
+
+async def unseen(office: Office, deed: Deed, role: str, row: Row) -> None:
+    """For a row that the caller does not see, the deed answers that there is none, and nothing is done."""
+    before = await fingerprint(office.url)
+    answer = await office.do(deed.document, role, **deed.variables(office, row))
+    assert "errors" not in answer, answer
+    assert "NOT_FOUND" in [error["code"] for error in answer["data"][deed.field]["errors"]], answer
+    assert await fingerprint(office.url) == before
+
+
+async def done(office: Office, deed: Deed, role: str, row: Row) -> dict[str, Any]:
+    """The deed is done, and on record once."""
+    known, posted = len(await office.events()), len(await office.posted())
+    answer = await office.do(deed.document, role, **deed.variables(office, row))
+    assert "errors" not in answer, answer
+    payload: dict[str, Any] = answer["data"][deed.field]
+    assert payload["errors"] == [], payload
+    events = (await office.events())[known:]
+    assert len(events) == deed.events, events
+    entity, action = deed.recorded or (deed.entity, deed.action)
+    assert (events[0]["entity"], events[0]["action"], events[0]["outcome"]) == (entity, action, "OK")
+    assert events[0]["actor_id"] == office.user(role)
+    assert [each["event_id"] for each in (await office.posted())[posted:]] == [event["id"] for event in events]
+    return payload
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=str)
+async def test_by_every_role(office: Office, deed: Deed) -> None:
+    assert deed.candidates(office), "no row suits"
+    await refused(office, deed, None, deed.candidates(office)[0], "UNAUTHENTICATED")
+    worked = 0
+    for role in CALLERS:
+        await office.look()
+        rule, rights, rows = deed.grant(role), office.rights(role), deed.candidates(office)
+        if rule is None:
+            await refused(office, deed, role, rows[0], "FORBIDDEN")
+            continue
+        for row in rows:
+            if not (rights.restorable(row) if deed.deleted else rights.visible(row)):
+                await unseen(office, deed, role, row)
+                break
+        covered = next((row for row in rows if deed.covers(rights, row, rule)), None)
+        if covered is not None:
+            await done(office, deed, role, covered)
+            worked += 1
+    assert worked >= 1
+
+
+def test_every_mutation_is_tried() -> None:
+    from tests.matrix import SCHEMA
+
+    assert SCHEMA.mutation_type is not None
+    assert {deed.field for deed in DEEDS} == set(SCHEMA.mutation_type.fields) - {"signIn"}
