@@ -73,7 +73,7 @@ def by_version(_: Office, row: Row) -> dict[str, Any]:
 class Deed:
     """One mutation.
 
-    ``about`` is the entity whose rows decide whether a role may: of the record itself, or, for a new one, of its parent.
+    ``about`` is the entity whose rows decide whether a role may: the record's own, or, for a new one, its parent's.
     ``suits`` says which rows will do; ``recorded`` is the entity and action of the audit event where they are not those
     of the right.
     """
