@@ -7,7 +7,7 @@ answer is read again under the same rights. Whatever goes wrong on the way, noth
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import asyncpg
@@ -278,9 +278,9 @@ _TAKEN = {
 def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     """What a value means that another record has: a problem of the one who gave it; a reason to start again, if it is
     a number of the server's own that somebody had given by hand before."""
-    attribute = _TAKEN.get(error.constraint_name or "")
+    attribute = _TAKEN.get(str(error.constraint_name))
     if attribute is None:
-        return error
+        return cast(Exception, error)
     if attribute not in deed.given.values:
         return NumberTakenError()
     name = deed.given.at(attribute)[-1]
