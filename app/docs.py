@@ -21,7 +21,7 @@ from app.importing.targets import NATURAL_KEYS, TargetField, target
 from app.models.enums import FieldAccess, RowScope
 from app.settings import Settings
 from auth.access import ENTITY_CLASSES, field_name
-from auth.policy import ENTITIES, POLICY, FieldRule, Rule
+from auth.policy import ENTITIES, POLICY, WRITABLE, FieldRule, Rule
 from schema.mapping import rows_type
 from schema.schema import build_schema
 
@@ -160,14 +160,32 @@ def _cell(role: str, entity: str, name: str) -> str:
 
 
 def _other_rights(_: Any) -> str:
-    rows = [
-        (role, action, entity, rule.rows.value.lower())
-        for role, built_in in POLICY.items()
-        for entity, actions in built_in.grants.items()
-        for action, rule in actions.items()
-        if action != "read"
+    """A table of entity and action by role; actions that all roles hold alike share a line."""
+    lines: list[tuple[str, ...]] = []
+    for entity in ENTITIES:
+        actions = dict.fromkeys(
+            action for role in POLICY.values() for action in role.grants.get(entity, {}) if action != "read"
+        )
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for action in actions:
+            alike.setdefault(tuple(_granted(role, entity, action) for role in POLICY), []).append(action)
+        lines += [(entity, " ".join(f"`{name}`" for name in names), *cells) for cells, names in alike.items()]
+    return _table(("Entity", "Action", *POLICY), lines)
+
+
+def _granted(role: str, entity: str, action: str) -> str:
+    rule = POLICY[role].grants.get(entity, {}).get(action)
+    if rule is None:
+        return _NO_RIGHT
+    rows = rule.rows.value.lower()
+    if not rule.fields:
+        return rows
+    written = [
+        f"`{name}`" + ("" if access.on_rows is RowScope.ALL else f" on {access.on_rows.value.lower()} rows")
+        for name in WRITABLE[entity]
+        if (access := rule.fields.get(name, FieldRule())).access is FieldAccess.READ
     ]
-    return _table(("Role", "Action", "Entity", "Rows"), rows)
+    return f"{rows}: {', '.join(written)}"
 
 
 def _purposes(_: Any) -> str:
