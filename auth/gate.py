@@ -114,15 +114,20 @@ class Gate:
     async def perform(self, deed: Deed, access: Access, answer: Answer) -> Done:
         """Do it, or raise what forbids it. What a person can mend comes back as problems."""
         for attempt in range(1, _ATTEMPTS + 1):
-            prepared = answer.prepare(access)
             try:
-                return await self._attempt(deed, access, answer, prepared)
+                return await self._attempt(deed, access, answer, answer.prepare(access))
             except RefusedError as refusal:
                 if deed.key is not None:
                     await remember_refusal(self._writers, deed.key, refusal.problems)
                 return Done(problems=refusal.problems)
             except RightsChangedError:
                 access = await self._accesses.reload(access.user_id)
+            except ForbiddenError:
+                # The refusal may rest on rights that have grown since they were loaded.
+                fresh = await self._accesses.reload(access.user_id)
+                if fresh.loaded_version == access.loaded_version:
+                    raise
+                access = fresh
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, NumberTakenError):
                 _log.info("deed repeated", action=deed.action, entity=deed.entity.__name__, attempt=attempt)
         raise OverflowError(f"{_ATTEMPTS} attempts at {deed.action} {deed.entity.__name__} failed")

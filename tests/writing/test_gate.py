@@ -80,6 +80,16 @@ async def test_a_right_withdrawn_is_gone_for_the_next_write(office: Office) -> N
     assert await fingerprint(office.url) == before
 
 
+async def test_a_right_given_counts_for_the_next_write(office: Office) -> None:
+    probe = office.label("probe_2")
+    assert "errors" in await update(office, "MARKETING", probe, city="Kiel")
+    await office.connection.execute(
+        "UPDATE field_grants f SET access = 'READ', otherwise = 'READ' FROM grants g, roles r WHERE f.grant_id = g.id"
+        " AND g.role_id = r.id AND r.name = 'MARKETING' AND g.action = 'update' AND f.field = 'city'"
+    )
+    assert codes(await update(office, "MARKETING", probe, city="Kiel")) == []
+
+
 async def test_what_may_not_be_selected_is_refused_before_anything_is_done(office: Office) -> None:
     probe, before = office.label("probe_2"), await fingerprint(office.url)
     document = UPDATE.replace("id name email", "id notes")
