@@ -191,7 +191,7 @@ def _ticket(chance: random.Random, number: int, rows: int) -> Row:
     }
 
 
-_TIMES = _same("placed_at", "paid_at", "shipped_at", "delivered_at")
+_ORDER_FIELDS = _same("customer", "status", "placed_at", "paid_at", "shipped_at", "delivered_at")
 _CUSTOMER_FIELDS = _same("name", "kind", "email", "phone", "tier", "status", "source", "city", "country", "tags")
 _TICKET_TIMES = _same("created_at", "first_responded_at", "resolved_at")
 _TICKET_FIELDS = _same("subject", "category", "customer", "kind", "priority", "status", "channel", "assignee")
@@ -216,17 +216,9 @@ _ENTITIES: dict[str, tuple[str, Callable[[random.Random, int, int], Row]]] = {
         _opportunity,
     ),
     "order": (
-        f'{_SYSTEM}[fields]\nnumber = "{{order_number}}"\nchannel = "web"\ncurrency = "EUR"\n'
-        + _same("customer", "status")
-        + _TIMES,
+        f'{_SYSTEM}[fields]\nnumber = "{{order_number}}"\nchannel = "web"\ncurrency = "EUR"\n{_ORDER_FIELDS}',
         _order,
     ),
-    "order-line": (
-        f"[fields]\n{_BY_NUMBER}" + _same("position", "quantity", "unit_price", "shipping_fee"),
-        _order_line,
-    ),
-    "ticket": (
-        f"{_SYSTEM}[fields]\n{_TICKET_FIELDS}" + _TICKET_TIMES + _same("satisfaction"),
-        _ticket,
-    ),
+    "order-line": (f"[fields]\n{_BY_NUMBER}{_LINE_FIELDS}", _order_line),
+    "ticket": (f"{_SYSTEM}[fields]\n{_TICKET_FIELDS}{_TICKET_TIMES}{_same('satisfaction')}", _ticket),
 }
