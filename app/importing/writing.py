@@ -11,8 +11,8 @@ from app.importing.indexes import rebuilt_indexes
 from app.importing.resolving import FOUND, Resolution
 
 GOOD = "f._problem IS NULL AND f._head"
-# The ids of a record's history share a UUIDv7 of their own; the last byte counts the steps, so that they stay in order.
-_STEP_ID = "overlay(replace(f._history::text, '-', '') PLACING lpad(to_hex({n}), 2, '0') FROM 31)::uuid"
+# The ids of a record's history share a UUIDv7 of their own; the last digits count the steps, which keeps them in order.
+_STEP_ID = "(left(f._history::text, 34) || '0' || v.n)::uuid"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,11 @@ async def write(connection: asyncpg.Connection, resolution: Resolution) -> Writt
     async with rebuilt_indexes(connection, "external_refs", new):
         for statement, parameters in _references(resolution):
             await connection.execute(statement, *parameters)
-    for history, statement in _history(resolution, moving=updated > 0) if inserted or updated else []:
+    history = _history(resolution, moving=updated > 0) if inserted or updated else None
+    if history is not None:
+        table, statement = history
         # Records that move look for their last step by an index.
-        async with rebuilt_indexes(connection, history, 0 if updated else new):
+        async with rebuilt_indexes(connection, table, 0 if updated else new):
             await connection.execute(statement)
     return Written(inserted, updated)
 
@@ -89,38 +91,39 @@ def _references(resolution: Resolution) -> list[tuple[str, list[str]]]:
         (
             "INSERT INTO external_refs (entity, system, external_id, record_id)"
             f" SELECT DISTINCT ON (f.{column}) $1::text, $2::text, f.{column}, f._id FROM {FOUND} f"
-            f" WHERE f._problem IS NULL AND f.{column} IS NOT NULL ORDER BY f.{column}, f._line ON CONFLICT DO NOTHING",
+            f" WHERE f._problem IS NULL AND f.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM external_refs r"
+            f" WHERE r.entity = $1::text AND r.system = $2::text AND r.external_id = f.{column})"
+            f" ORDER BY f.{column}, f._line",
             [resolution.target.entity, system],
         )
         for column, system in given
     ]
 
 
-def _history(resolution: Resolution, *, moving: bool) -> list[tuple[str, str]]:
-    """The tables of the history with the statements that write it; ``moving`` if records that were there may move."""
+def _history(resolution: Resolution, *, moving: bool) -> tuple[str, str] | None:
+    """The table of the history with the statement that writes it; ``moving`` if records that were there may move."""
     moves = "f._is_new"
     if moving:
         moves = "(f._is_new OR f._old IS DISTINCT FROM f.{state})"
     effects = {effect.column for effect in resolution.effects}
     if resolution.target.name == "opportunity" and "stage_id" in effects:
-        statements = _stage_changes(moves.format(state="stage_id"), first="_first_stage_id" in effects)
-        return [("stage_changes", statement) for statement in statements]
+        return "stage_changes", _stage_changes(moves.format(state="stage_id"), first="_first_stage_id" in effects)
     if resolution.target.name == "order" and "status" in effects:
-        return [("order_status_changes", _status_changes(moves.format(state="status"), effects, moving=moving))]
-    return []
+        return "order_status_changes", _status_changes(moves.format(state="status"), effects, moving=moving)
+    return None
 
 
-def _stage_changes(moves: str, *, first: bool) -> list[str]:
+def _stage_changes(moves: str, *, first: bool) -> str:
     """A new opportunity came into its first stage when it was opened and then into its present one, if that differs."""
     start = "coalesce(f._first_stage_id, f.stage_id)" if first else "f.stage_id"
-    into = "INSERT INTO stage_changes (id, opportunity_id, from_stage_id, to_stage_id, changed_at)"
-    opened = f"f.opened_at FROM {FOUND} f WHERE f._is_new AND {GOOD}"
-    moved = f"f.stage_entered_at FROM {FOUND} f WHERE {moves} AND {GOOD}"
-    return [
-        f"{into} SELECT {_STEP_ID.format(n=1)}, f._id, NULL, {start}, {opened} ORDER BY f._line",
-        f"{into} SELECT {_STEP_ID.format(n=2)}, f._id, CASE WHEN f._is_new THEN {start} ELSE f._old END, f.stage_id,"
-        f" {moved} AND (NOT f._is_new OR {start} <> f.stage_id) ORDER BY f._line",
-    ]
+    return (
+        "INSERT INTO stage_changes (id, opportunity_id, from_stage_id, to_stage_id, changed_at)"
+        f" SELECT {_STEP_ID}, f._id, v.before, v.stage, v.at FROM {FOUND} f CROSS JOIN LATERAL (VALUES"
+        f" (1, f._is_new, NULL, {start}, f.opened_at),"
+        f" (2, NOT f._is_new OR {start} <> f.stage_id, CASE WHEN f._is_new THEN {start} ELSE f._old END, f.stage_id,"
+        f" f.stage_entered_at)) v(n, happened, before, stage, at) WHERE {moves} AND {GOOD} AND v.happened"
+        " ORDER BY f._line, v.n"
+    )
 
 
 def _status_changes(moves: str, effects: set[str], *, moving: bool) -> str:
@@ -129,31 +132,26 @@ def _status_changes(moves: str, effects: set[str], *, moving: bool) -> str:
     A step that is dated before the one before it takes that one's time: the history of an order never runs backwards.
     An order that was there already gets the steps after its last recorded one.
     """
-    known = {status: column for status, column in ORDER_TIMES.items() if column in effects}
-    times = ", ".join(f"({number}, '{status}', f.{column})" for number, (status, column) in enumerate(known.items(), 1))
-    latest = f"greatest({', '.join(f'f.{column}' for column in known.values())})" if known else "NULL"
-    present, after = latest, ""
-    orders = f"SELECT f.* FROM {FOUND} f WHERE {moves} AND {GOOD}"
+    known = {status: f"f.{column}" for status, column in ORDER_TIMES.items() if column in effects}
+    orders, happened = f"SELECT f.* FROM {FOUND} f WHERE {moves} AND {GOOD}", "{} IS NOT NULL"
+    present = latest = f"greatest({', '.join(known.values())})"
     if moving:
         # OFFSET 0: looked up once for each order, not once for each use.
-        orders = (
-            "SELECT f.*, (SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id"
-            f" AND NOT f._is_new) AS _last FROM {FOUND} f WHERE {moves} AND {GOOD} OFFSET 0"
-        )
-        present = f"CASE WHEN {latest} > f._last OR f._last IS NULL THEN {latest} ELSE now() END"
-        after = " AND (f._last IS NULL OR v.at > f._last)"
-    steps = (
-        f"SELECT f._id, f._line, f._history, f._old, v.n, v.status, v.at FROM ({orders}) f"
-        f" CROSS JOIN LATERAL (VALUES {times + ',' if times else ''} (9, f.status, {present})) v(n, status, at)"
-        f" WHERE v.at IS NOT NULL{after}"
-    )
-    # Each order has one row here, so that its line stands for it; the order of the result is that of the windows.
-    chained = (
-        "SELECT f.*, lag(f.status, 1, f._old) OVER w AS before, max(f.at) OVER w AS moment"
-        f" FROM ({steps}) f WINDOW w AS (PARTITION BY f._line ORDER BY f.n)"
-    )
+        last = "SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id AND NOT f._is_new"
+        orders = orders.replace("f.*", f"f.*, coalesce(({last}), '-infinity') AS _last", 1) + " OFFSET 0"
+        happened = "{} > f._last"
+        present = f"CASE WHEN {latest} > f._last THEN {latest} ELSE now() END"
+    steps: list[str] = []
+    before, times = ["f._old"], []
+    for number, (status, time) in enumerate(known.items(), 1):
+        times.append(time)
+        moment = f"CASE WHEN {happened.format(time)} THEN greatest({', '.join(times)}) END"
+        steps.append(f"({number}, '{status}', coalesce({', '.join(before)}), {moment})")
+        before.insert(0, f"CASE WHEN {happened.format(time)} THEN '{status}' END")
+    steps.append(f"(9, f.status, coalesce({', '.join(before)}), {present})")
     return (
         "INSERT INTO order_status_changes (id, order_id, from_status, to_status, changed_at)"
-        f" SELECT {_STEP_ID.format(n='f.n')}, f._id, f.before, f.status, f.moment FROM ({chained}) f"
-        " WHERE f.before IS DISTINCT FROM f.status ORDER BY f._line, f.n"
+        f" SELECT {_STEP_ID}, f._id, v.before, v.status, v.moment FROM ({orders}) f"
+        f" CROSS JOIN LATERAL (VALUES {', '.join(steps)}) v(n, status, before, moment)"
+        f" WHERE {happened.format('v.moment')} AND v.before IS DISTINCT FROM v.status ORDER BY f._line, v.n"
     )
