@@ -12,7 +12,7 @@ from app.importing.resolving import FOUND, Resolution
 
 GOOD = "f._problem IS NULL AND f._head"
 # The ids of a record's history share a UUIDv7 of their own; the last digits count the steps, which keeps them in order.
-_STEP_ID = "(left(f._history::text, 34) || '0' || v.n)::uuid"
+_STEP_ID = "(left(v._history::text, 34) || '0' || v.n)::uuid"
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,12 @@ def _history(resolution: Resolution, *, moving: bool) -> tuple[str, str] | None:
 def _stage_changes(moves: str, *, first: bool) -> str:
     """A new opportunity came into its first stage when it was opened and then into its present one, if that differs."""
     start = "coalesce(f._first_stage_id, f.stage_id)" if first else "f.stage_id"
-    return (
-        "INSERT INTO stage_changes (id, opportunity_id, from_stage_id, to_stage_id, changed_at)"
-        f" SELECT {_STEP_ID}, f._id, v.before, v.stage, v.at FROM {FOUND} f CROSS JOIN LATERAL (VALUES"
-        f" (1, f._is_new, NULL, {start}, f.opened_at),"
-        f" (2, NOT f._is_new OR {start} <> f.stage_id, CASE WHEN f._is_new THEN {start} ELSE f._old END, f.stage_id,"
-        f" f.stage_entered_at)) v(n, happened, before, stage, at) WHERE {moves} AND {GOOD} AND v.happened"
-        " ORDER BY f._line, v.n"
+    records = f"SELECT f._id, f._line, f._history, {{}} FROM {FOUND} f WHERE {GOOD} AND"
+    opened = records.format(f"1 AS n, NULL::uuid AS before, {start} AS state, f.opened_at AS moment") + " f._is_new"
+    entered = records.format(f"2, CASE WHEN f._is_new THEN {start} ELSE f._old END, f.stage_id, f.stage_entered_at") + (
+        f" {moves} AND (NOT f._is_new OR {start} <> f.stage_id)"
     )
+    return _steps("stage_changes", ("opportunity_id", "from_stage_id", "to_stage_id"), [opened, entered])
 
 
 def _status_changes(moves: str, effects: set[str], *, moving: bool) -> str:
@@ -133,25 +131,31 @@ def _status_changes(moves: str, effects: set[str], *, moving: bool) -> str:
     An order that was there already gets the steps after its last recorded one.
     """
     known = {status: f"f.{column}" for status, column in ORDER_TIMES.items() if column in effects}
-    orders, happened = f"SELECT f.* FROM {FOUND} f WHERE {moves} AND {GOOD}", "{} IS NOT NULL"
     present = latest = f"greatest({', '.join(known.values())})"
+    last, happened = "NULL", "{} IS NOT NULL"
     if moving:
-        # OFFSET 0: looked up once for each order, not once for each use.
         last = "SELECT max(c.changed_at) FROM order_status_changes c WHERE c.order_id = f._id AND NOT f._is_new"
-        orders = orders.replace("f.*", f"f.*, coalesce(({last}), '-infinity') AS _last", 1) + " OFFSET 0"
-        happened = "{} > f._last"
+        last, happened = f"coalesce(({last}), '-infinity')", "{} > f._last"
         present = f"CASE WHEN {latest} > f._last THEN {latest} ELSE now() END"
-    steps: list[str] = []
+    statements: list[str] = []
     before, times = ["f._old"], []
-    for number, (status, time) in enumerate(known.items(), 1):
+    step = "SELECT f._id, f._line, f._history, {}, coalesce({}) AS before, {}, {} AS moment FROM f WHERE {}"
+    for number, (status, time) in enumerate([*known.items(), ("", present)], 1):
         times.append(time)
-        moment = f"CASE WHEN {happened.format(time)} THEN greatest({', '.join(times)}) END"
-        steps.append(f"({number}, '{status}', coalesce({', '.join(before)}), {moment})")
-        before.insert(0, f"CASE WHEN {happened.format(time)} THEN '{status}' END")
-    steps.append(f"(9, f.status, coalesce({', '.join(before)}), {present})")
+        state = f"'{status}'" if status else "f.status"
+        moment = f"greatest({', '.join(times)})"
+        when = happened.format(time)
+        statements.append(step.format(f"{number} AS n", ", ".join(before), f"{state} AS state", moment, when))
+        before.insert(0, f"CASE WHEN {when} THEN {state} END")
+    return f"WITH f AS (SELECT f.*, {last} AS _last FROM {FOUND} f WHERE {moves} AND {GOOD}) " + _steps(
+        "order_status_changes", ("order_id", "from_status", "to_status"), statements
+    )
+
+
+def _steps(table: str, columns: tuple[str, ...], statements: list[str]) -> str:
+    """INSERT of the steps that ``statements`` select, those of one record after one another."""
     return (
-        "INSERT INTO order_status_changes (id, order_id, from_status, to_status, changed_at)"
-        f" SELECT {_STEP_ID}, f._id, v.before, v.status, v.moment FROM ({orders}) f"
-        f" CROSS JOIN LATERAL (VALUES {', '.join(steps)}) v(n, status, before, moment)"
-        f" WHERE {happened.format('v.moment')} AND v.before IS DISTINCT FROM v.status ORDER BY f._line, v.n"
+        f"INSERT INTO {table} (id, {', '.join(columns)}, changed_at)"
+        f" SELECT {_STEP_ID}, v._id, v.before, v.state, v.moment FROM ({' UNION ALL '.join(statements)}) v"
+        " WHERE v.before IS DISTINCT FROM v.state ORDER BY v._line, v.n"
     )
