@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608  # Statements are made of names of our own; values travel by COPY and as parameters.
 
-import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -22,8 +21,7 @@ from app.importing.rows import RowMaker
 from app.importing.source import CsvSource, Source
 from app.importing.writing import Written, write
 
-_BATCH = 2_000
-_REFUSED = "import_refused"
+_BATCH = 200  # More would leave the processor's cache before they are done.
 _LOCK = 7_240_523
 # For the transaction alone: big hashes and sorts stay in memory, and indexes are built in memory.
 _SETTINGS = (
@@ -79,7 +77,7 @@ async def import_source(
             written, good, repeated = await _resolve_and_write(connection, resolution, name, progress)
             if rejects is not None:
                 await _pass_on_refusals(connection, source, rows, rejects)
-            for table in (ROWS, _REFUSED, FOUND):
+            for table in (ROWS, FOUND):
                 await connection.execute(f"DROP TABLE {table}")
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ImportRefusedError(
@@ -127,24 +125,26 @@ async def _transaction(connection: asyncpg.Connection, *, undo: bool) -> AsyncIt
 
 
 async def _stage(connection: asyncpg.Connection, source: Source, rows: RowMaker, name: str, progress: Watcher) -> int:
-    """COPY every row into the staging table, and what cannot be staged into that of refusals; returns the rows read."""
+    """COPY every row into the staging table, those that are refused with the reason; returns the rows read."""
     columns = ", ".join(f'"{column.name}" {column.sql_type}' for column in rows.columns)
-    await connection.execute(f"CREATE TEMP TABLE {ROWS} (_line bigint, {columns}) ON COMMIT DROP")
-    await connection.execute(f"CREATE TEMP TABLE {_REFUSED} (line bigint, columns text, reason text) ON COMMIT DROP")
+    await connection.execute(
+        f"CREATE TEMP TABLE {ROWS} (_line bigint, _refused_columns text, _refused text, {columns}) ON COMMIT DROP"
+    )
     count = 0
-    records = source.records()
-    while batch := list(islice(records, _BATCH)):
-        count += len(batch)
-        lines, refusals = rows.lines(batch)
-        if lines:
-            text = io.BytesIO("\n".join(lines).encode())
-            await connection.copy_to_table(ROWS, source=text, format="text")
-        if refusals:
-            await connection.copy_records_to_table(_REFUSED, records=refusals)
-        progress(f"{name}: reading", source.position(), source.size)
+
+    async def text() -> AsyncIterator[bytes]:
+        nonlocal count
+        records = source.records()
+        while batch := list(islice(records, _BATCH)):
+            count += len(batch)
+            yield rows.text(batch).encode()
+            progress(f"{name}: reading", source.position(), source.size)
+
+    # PostgreSQL takes one batch in while the next one is being made.
+    await connection.copy_to_table(ROWS, source=text(), format="text")
     progress(f"{name}: reading", source.size, source.size)
-    # The planner needs to know how many rows there are; statistics of all columns would take it longer.
-    await connection.execute(f"ANALYZE {ROWS} (_line)")
+    # The planner needs to know how many rows there are to resolve; statistics of all columns would take it longer.
+    await connection.execute(f"ANALYZE {ROWS} (_refused)")
     return count
 
 
@@ -176,14 +176,11 @@ async def _pass_on_refusals(
 
     The source is read a second time for the rows themselves, so that they need not be kept until now.
     """
-    await connection.execute(
-        f"INSERT INTO {_REFUSED} SELECT _line, '#' || _problem[1], _problem[2] FROM {FOUND} WHERE _problem IS NOT NULL"
-    )
     records = source.records()
-    async for line, columns, reason in connection.cursor(
-        f"SELECT line, columns, reason FROM {_REFUSED} ORDER BY line",
+    async for line, columns, field, reason in connection.cursor(
+        f"SELECT _line, _refused_columns, NULL, _refused FROM {ROWS} WHERE _refused IS NOT NULL UNION ALL"
+        f" SELECT _line, NULL, _problem[1], _problem[2] FROM {FOUND} WHERE _problem IS NOT NULL ORDER BY 1",
         prefetch=1_000,
     ):
         record = next(record for record in records if record.line == line)
-        named = rows.columns_of(columns[1:]) if columns.startswith("#") else columns
-        rejects(source, line, named, reason, record.cells)
+        rejects(source, line, columns if field is None else rows.columns_of(field), reason, record.cells)

@@ -72,8 +72,9 @@ class Resolution:
                 f"{self._cases()} AS _problem",
             ]
         )
-        joined = f"SELECT {found} FROM {ROWS} s {' '.join(self._joins)}"
-        checked = f"SELECT a.*, coalesce(a._problem, {self._value_checks()}) AS _refused FROM ({joined}) a"
+        # OFFSET 0: each value is worked out once, not once for each use.
+        joined = f"SELECT {found} FROM {ROWS} s {' '.join(self._joins)} WHERE s._refused IS NULL OFFSET 0"
+        checked = f"SELECT a.*, coalesce(a._problem, {self._value_checks()}) AS _refused FROM ({joined}) a OFFSET 0"
         return f"INSERT INTO {FOUND} {self._grouped(checked, refs, bool(old))}"  # Only our own names.
 
     def _bind(self, value: str) -> str:
@@ -235,7 +236,7 @@ class Resolution:
         aim, external = self.target, self.read.external_id is not None
         key, told = ("_external", "_external") if external else ("_natural", str(aim.natural_key))
         same = "external id" if external else told
-        record = f"_known, CASE WHEN _known IS NULL THEN {key} END"
+        record = f"CASE WHEN _known IS NULL THEN {key} END, _known"
         if aim.name == "order-line":
             record, told, same = "order_id, position", "position", "order and position"
         distinct = self._without_twins(checked, refs)

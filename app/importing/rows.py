@@ -1,10 +1,12 @@
 """From the rows of a file to lines of COPY text, as the map says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
-from app.db.ids import new_id
+from app.db.ids import new_digits
+from app.importing.cells import NULL, escaped
 from app.importing.errors import ImportRefusedError, RowRefusedError
 from app.importing.makers import Cells, Make, external_maker, field_maker
 from app.importing.maps import Map
@@ -13,8 +15,7 @@ from app.importing.targets import STATES
 from app.importing.templates import Getter, Row, parse_template
 
 _REMEMBERED = 20_000
-
-Refusal = tuple[int, str, str]
+_ACCEPTED = [NULL, NULL]
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class RowMaker:
         self._header = source.header
         self._check_header(source)
         self.columns: list[Staged] = []
-        self._add("_new", "uuid", None, lambda _cells: lambda _row: new_id().hex)
+        self._add("_new", "uuid", None, lambda _cells: lambda _row: new_digits())
         if read.entity in STATES:
-            self._add("_history", "uuid", None, lambda _cells: lambda _row: new_id().hex)
+            self._add("_history", "uuid", None, lambda _cells: lambda _row: new_digits())
         for name, template, required in self._external_ids():
             self._add(name, "text", parse_template(template).columns, partial(external_maker, template, required))
         for name, field in read.fields.items():
@@ -68,21 +69,14 @@ class RowMaker:
             for staged in self.columns
         ]
 
-    def lines(self, records: Sequence[Record]) -> tuple[list[str], list[Refusal]]:
-        """The lines of COPY text for ``records``, and the line, columns and reason of those that make none."""
+    def text(self, records: Sequence[Record]) -> str:
+        """The COPY text of ``records``; of a row that is refused it has the columns at fault and the reason."""
         if not any(record.problem or record.suspect for record in records):
             try:
-                return self._all_lines(records), []
+                return self._all_lines(records)
             except RowRefusedError:
                 pass  # One of them; which one shows when they are taken row by row.
-        lines: list[str] = []
-        refusals: list[Refusal] = []
-        for record in records:
-            try:
-                lines.append(self._line(record))
-            except RowRefusedError as error:
-                refusals.append((record.line, error.columns, error.reason))
-        return lines, refusals
+        return "".join(map(self._line, records))
 
     def columns_of(self, field: str) -> str:
         """The columns of the file that ``field`` comes from, for the rejects file."""
@@ -92,25 +86,28 @@ class RowMaker:
         found = self._map.fields.get(field)
         return ", ".join(found.columns) or field if found else field
 
-    def _all_lines(self, records: Sequence[Record]) -> list[str]:
+    def _all_lines(self, records: Sequence[Record]) -> str:
         """Column by column, which is three times as fast as row by row."""
         rows = [record.cells for record in records]
         cells = list(zip(*rows, strict=True))
-        made: list[list[str]] = [[str(record.line) for record in records]]
+        made: list[Iterable[str]] = [[str(record.line) for record in records], *(repeat(cell) for cell in _ACCEPTED)]
         for staged, remembered in zip(self.columns, self._remembered, strict=True):
             if staged.index is None or remembered is None:
-                make = staged.make
-                made.append([make(row) for row in rows])
+                made.append(map(staged.make, rows))
             else:
-                made.append([remembered[cell] for cell in cells[staged.index]])
-        return ["\t".join(line) for line in zip(*made, strict=True)]
+                made.append(map(remembered.__getitem__, cells[staged.index]))
+        return "\n".join(map("\t".join, zip(*made, strict=False))) + "\n"
 
     def _line(self, record: Record) -> str:
-        if record.problem is not None:
-            raise RowRefusedError("", record.problem)
-        if record.suspect:
-            self._check_bytes(record.cells)
-        return "\t".join([str(record.line), *(staged.make(record.cells) for staged in self.columns)])
+        try:
+            if record.problem is not None:
+                raise RowRefusedError("", record.problem)
+            if record.suspect:
+                self._check_bytes(record.cells)
+            cells = [*_ACCEPTED, *(staged.make(record.cells) for staged in self.columns)]
+        except RowRefusedError as error:
+            cells = [escaped(error.columns), escaped(error.reason), *(NULL for _ in self.columns)]
+        return "\t".join([str(record.line), *cells]) + "\n"
 
     def _external_ids(self) -> list[tuple[str, str, bool]]:
         """The staged columns that hold external ids: name, template, and whether every row must have one."""

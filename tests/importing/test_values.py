@@ -80,6 +80,23 @@ async def test_refused_values_are_told_with_what_would_be_right(desk: Desk) -> N
     ]
 
 
+@pytest.mark.parametrize("dates", ["", 'dates = ["%Y-%m-%d %H:%M:%S"]\n'])
+async def test_plain_times_are_checked_like_all_others(desk: Desk, dates: str) -> None:
+    good = ["1900-01-01 00:00:00", "2024-02-29 23:59:59", "2024-01-28 07:30:15", "2024-12-31 08:00:00"]
+    bad = [
+        "2024-02-30 00:00:00",
+        "2023-02-29 00:00:00",
+        "2024-13-01 00:00:00",
+        "2024-01-01 07:60:00",
+        "1899-12-28 00:00:00",
+    ]
+    text = "id,at\n" + "".join(f"{number},{time}\n" for number, time in enumerate(good + bad))
+    assert figures(await desk.run("customer", dates + CUSTOMER + 'created_at = "{at}"\n', text)) == (4, 0, 0, 0, 5)
+    assert [line for line, _, _ in desk.rejects()] == [6, 7, 8, 9, 10]
+    times = [datetime.fromisoformat(time).replace(tzinfo=UTC) for time in good]
+    assert await desk.rows("SELECT created_at FROM customers ORDER BY id") == [(time,) for time in times]
+
+
 async def test_several_date_formats_time_zones_and_hours(desk: Desk) -> None:
     map = (
         'timezone = "Europe/Berlin"\ndates = ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%b %d, %Y", "%m/%d/%Y"]\n'
