@@ -156,12 +156,13 @@ async def _resolve_and_write(
     fill = resolution.fill()
     await connection.execute(fill, *resolution.parameters)
     progress(f"{name}: writing", 1, 3)
-    sums = OrderSums(resolution) if resolution.target.name == "order-line" else None
-    if sums is not None:
+    if resolution.target.name == "order-line":
+        sums = OrderSums(resolution)
         await sums.work_out(connection)
-    written = await write(connection, resolution)
-    if sums is not None:
-        await sums.write(connection)
+        async with sums.written(connection):
+            written = await write(connection, resolution)
+    else:
+        written = await write(connection, resolution)
     progress(f"{name}: writing", 2, 3)
     good, repeated = await connection.fetchrow(
         f"SELECT count(*), count(*) FILTER (WHERE NOT _head) FROM {FOUND} WHERE _problem IS NULL"

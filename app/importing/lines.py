@@ -2,6 +2,9 @@
 
 # ruff: noqa: S608  # Statements are made of names of our own; values travel by COPY and as parameters.
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 
 from app.importing.indexes import rebuilt_indexes
@@ -37,8 +40,13 @@ class OrderSums:
             " AND f._problem IS NULL AND (n.subtotal >= 1e15 OR n.discount > n.subtotal + n.shipping_fee)"
         )
 
-    async def write(self, connection: asyncpg.Connection) -> None:
-        """Bring the orders to these amounts; an order that has them already stays untouched."""
+    @asynccontextmanager
+    async def written(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+        """Bring the orders to these amounts after the lines, which are written while the context is open.
+
+        An order that has them already stays untouched. Where most orders change, their table is taken for this
+        transaction before the lines come, so that these are checked against it all at once.
+        """
         columns = ["subtotal", *self._added]
         before, after = (", ".join(f"{alias}.{name}" for name in columns) for alias in ("o", "n"))
         differing = (
@@ -47,8 +55,10 @@ class OrderSums:
         )
         changing = await connection.fetchval(f"SELECT count(*) FROM orders o, {differing}")
         async with rebuilt_indexes(connection, "orders", changing):
-            await connection.execute(
-                f"UPDATE orders o SET {', '.join(f'{name} = n.{name}' for name in columns)}, version = o.version + 1,"
-                f" updated_at = now() FROM {differing}"
-            )
+            yield
+            if changing:
+                await connection.execute(
+                    f"UPDATE orders o SET {', '.join(f'{name} = n.{name}' for name in columns)},"
+                    f" version = o.version + 1, updated_at = now() FROM {differing}"
+                )
         await connection.execute(f"DROP TABLE {SUMS}")
