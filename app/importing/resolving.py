@@ -49,7 +49,7 @@ class Resolution:
         columns = [
             "_line bigint, _id uuid, _is_new boolean, _head boolean, _problem text[], _external text",
             *(f"_ref{n} text" for n in range(len(self.read.refs))),
-            *([f"_history uuid, _old {STATES[self.target.name][1]}"] if self.target.name in STATES else []),
+            *([f"_history text, _old {STATES[self.target.name][1]}"] if self.target.name in STATES else []),
             *(f'"{effect.column}" {effect.sql_type}' for effect in self.effects),
         ]
         return f"CREATE TEMP TABLE {FOUND} ({', '.join(columns)}) ON COMMIT DROP"

@@ -1,6 +1,6 @@
 """From the rows of a file to lines of COPY text, as the map says."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -54,7 +54,7 @@ class RowMaker:
         self.columns: list[Staged] = []
         self._add("_new", "uuid", None, lambda _cells: lambda _row: new_digits())
         if read.entity in STATES:
-            self._add("_history", "uuid", None, lambda _cells: lambda _row: new_digits())
+            self._add("_history", "text", None, lambda _cells: lambda _row: new_digits()[:30])
         for name, template, required in self._external_ids():
             self._add(name, "text", parse_template(template).columns, partial(external_maker, template, required))
         for name, field in read.fields.items():
@@ -104,10 +104,17 @@ class RowMaker:
                 raise RowRefusedError("", record.problem)
             if record.suspect:
                 self._check_bytes(record.cells)
-            cells = [*_ACCEPTED, *(staged.make(record.cells) for staged in self.columns)]
+            cells = [*_ACCEPTED, *self._made(record.cells)]
         except RowRefusedError as error:
             cells = [escaped(error.columns), escaped(error.reason), *(NULL for _ in self.columns)]
         return "\t".join([str(record.line), *cells]) + "\n"
+
+    def _made(self, row: Row) -> Iterator[str]:
+        for staged, remembered in zip(self.columns, self._remembered, strict=True):
+            if staged.index is None or remembered is None:
+                yield staged.make(row)
+            else:
+                yield remembered[row[staged.index]]
 
     def _external_ids(self) -> list[tuple[str, str, bool]]:
         """The staged columns that hold external ids: name, template, and whether every row must have one."""

@@ -12,7 +12,7 @@ from app.importing.resolving import FOUND, Resolution
 
 GOOD = "f._problem IS NULL AND f._head"
 # The ids of a record's history share a UUIDv7 of their own; the last digits count the steps, which keeps them in order.
-_STEP_ID = "(left(v._history::text, 34) || '0' || v.n)::uuid"
+_STEP_ID = "(v._history || '0' || v.n)::uuid"
 
 
 @dataclass(frozen=True)
