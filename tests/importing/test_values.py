@@ -80,6 +80,18 @@ async def test_refused_values_are_told_with_what_would_be_right(desk: Desk) -> N
     ]
 
 
+async def test_refused_rows_between_good_ones_keep_line_and_reason(desk: Desk) -> None:
+    rows = [f"{number},ACTIVE" for number in range(1_000)]
+    for line in (2, 450, 1_001):
+        rows[line - 2] = f"{line},back\\nslash"
+    text = "id,status\n" + "\n".join(rows)
+    map = CUSTOMER + 'status = "{status}"\n'
+    reason = 'must be one of LEAD, ACTIVE, DORMANT, LOST, not "back\\nslash"'
+    assert figures(await desk.run("customer", map, text)) == (997, 0, 0, 0, 3)
+    assert desk.rejects() == [(line, "status", reason) for line in (2, 450, 1_001)]
+    assert figures(await desk.run("customer", map, text)) == (0, 0, 997, 0, 3)
+
+
 @pytest.mark.parametrize("dates", ["", 'dates = ["%Y-%m-%d %H:%M:%S"]\n'])
 async def test_plain_times_are_checked_like_all_others(desk: Desk, dates: str) -> None:
     good = ["1900-01-01 00:00:00", "2024-02-29 23:59:59", "2024-01-28 07:30:15", "2024-12-31 08:00:00"]
