@@ -155,6 +155,8 @@ async def _resolve_and_write(
     await connection.execute(resolution.create())
     fill = resolution.fill()
     await connection.execute(fill, *resolution.parameters)
+    # Nor may the planner take this table for a small one, and look through others once for each of its rows.
+    await connection.execute(f"ANALYZE {FOUND} (_problem)")
     progress(f"{name}: writing", 1, 3)
     if resolution.target.name == "order-line":
         sums = OrderSums(resolution)
