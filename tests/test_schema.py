@@ -209,6 +209,13 @@ async def test_an_old_postgresql_is_refused(migrated: str, server: Server, monke
         await ensure_database(server.url(migrated))
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("form", ["postgresql://it@127.0.0.1:1/gone", "postgresql://it@/gone?host=127.0.0.1&port=1"])
+async def test_a_server_that_cannot_be_reached_is_named(form: str) -> None:
+    with pytest.raises(DatabaseRefusedError, match=r" at 127\.0\.0\.1, port 1, database gone: "):
+        await ensure_database(form)
+
+
 # Layers
 
 

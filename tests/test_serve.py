@@ -15,16 +15,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import psutil
 import pytest
 
 from app.cli import DEMO_PASSWORD
+from tests.conftest import Server
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="with DATABASE_URL the program starts no PostgreSQL"),
-]
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(sys.executable).with_name("rapport")
 SIGN_IN = "mutation($e: String!, $p: String!) { signIn(email: $e, password: $p) { accessToken errors { code } } }"
@@ -46,7 +45,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAPPORT_", "DATABASE_"))}
         return {**kept, "RAPPORT_DATA_DIR": str(self.folder / "data"), "PORT": str(self.port), "COLUMNS": "200"}
 
     def run(self, *arguments: str, **more: str) -> str:
@@ -75,11 +74,11 @@ class Home:
 class Serving:
     """A running ``rapport serve``."""
 
-    def __init__(self, home: Home, *arguments: str) -> None:
+    def __init__(self, home: Home, *arguments: str, **more: str) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [PROGRAM, "serve", *arguments],
-            env=home.environment,
+            env={**home.environment, **more},
             cwd=home.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -185,6 +184,19 @@ def test_the_program_serves_stops_survives_and_loses_nothing(home: Home) -> None
     third.sign_in("ada@shop.example", "a long enough password")
     assert third.stop(signal.SIGTERM) == 0
     assert home.postgres() is None
+
+
+def test_a_database_url_is_used_and_no_postgresql_started(home: Home, server: Server) -> None:
+    """The database is missing at first, as that of a new installation is."""
+    url = server.url(f"rapport_{server.run}_served")
+    try:
+        serving = Serving(home, "--demo", "--customers", "50", DATABASE_URL=url)
+        token = serving.sign_in("admin@rapport.example", DEMO_PASSWORD)
+        assert serving.ask("{ customers { totalCount } }", token=token)["customers"]["totalCount"] > 40
+        assert home.postgres() is None
+        assert serving.stop(signal.SIGTERM) == 0
+    finally:
+        anyio.run(server.drop, url)
 
 
 @pytest.mark.parametrize(

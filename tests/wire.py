@@ -1,11 +1,15 @@
 """A wire tap: what really goes from a client to PostgreSQL, whatever the client's driver calls it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from app.db.database import address
 
 _EXECUTE, _SIMPLE_QUERY, _PARSE, _SYNC = b"E", b"Q", b"P", b"S"
+_ASK_FOR_TLS = (8).to_bytes(4) + (80_877_103).to_bytes(4)
 
 
 class Tap:
@@ -21,16 +25,22 @@ class Tap:
         """Times that the client waits for the server."""
         self.url = ""
 
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        parts = urlsplit(self._target)
-        host = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])[0]
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to PostgreSQL: encrypted where it can be, for some servers admit no other."""
+        host, port = address(self._target)
         if host.startswith("/"):
-            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{parts.port or 5432}")
-        return await asyncio.open_connection(host, parts.port or 5432)
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(_ASK_FOR_TLS)
+        if await reader.readexactly(1) == b"S":
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            await writer.start_tls(context)
+        return reader, writer
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of the client."""
-        there, back = await self._open()
+        there, back = await self.open()
         answers = asyncio.create_task(_copy(there, writer))
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             started = False
@@ -64,15 +74,23 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+def _through(url: str, port: int) -> str:
+    """The same database for the same user, reached unencrypted through that port of this machine."""
+    parts = urlsplit(url)
+    user = "".join(parts.netloc.rpartition("@")[:2])
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"host", "port", "sslmode"}]
+    query = urlencode([*kept, ("sslmode", "disable")])
+    return parts._replace(netloc=f"{user}127.0.0.1:{port}", query=query).geturl()
+
+
 @asynccontextmanager
 async def tapped(url: str) -> AsyncIterator[Tap]:
     """A tap before the database of ``url``; connect to the tap's own ``url``."""
     tap = Tap(url)
+    # A target that cannot be reached fails here, and not as a connection lost in the middle of something.
+    (await tap.open())[1].close()
     server = await asyncio.start_server(tap.pass_on, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    parts = urlsplit(url)
-    user = f"{parts.username or 'postgres'}" + (f":{unquote(parts.password)}" if parts.password else "")
-    tap.url = urlunsplit(("postgresql", f"{user}@127.0.0.1:{port}", parts.path, "sslmode=disable", ""))
+    tap.url = _through(url, server.sockets[0].getsockname()[1])
     try:
         yield tap
     finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -27,6 +27,14 @@ def database_url(settings: Settings, name: str = NAME) -> Iterator[str]:
         yield server.url(name)
 
 
+def address(url: str) -> tuple[str, int]:
+    """Host (or the folder of a socket) and port of ``url``, which may name both after its question mark."""
+    parts = urlsplit(url)
+    asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    host = unquote(parts.hostname or "") or asked.get("host", "localhost")
+    return host, parts.port or int(asked.get("port", 5432))
+
+
 async def ensure_database(url: str) -> None:
     """Create the database that ``url`` names where it is missing, and refuse one that would answer wrongly."""
     try:
@@ -36,8 +44,8 @@ async def ensure_database(url: str) -> None:
             await create_database(url)
             connection = await asyncpg.connect(url)
     except (OSError, asyncpg.PostgresError, ValueError) as error:
-        parts = urlsplit(url)
-        place = f"{parts.hostname or 'its socket'}, port {parts.port or 5432}, database {parts.path.lstrip('/')}"
+        host, port = address(url)
+        place = f"{host}, port {port}, database {unquote(urlsplit(url).path.lstrip('/'))}"
         raise DatabaseRefusedError(f"Cannot connect to PostgreSQL at {place}: {error}.") from error
     try:
         await _check(connection)
