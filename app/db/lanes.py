@@ -26,7 +26,8 @@ class Lanes:
         self._connect = connect
         self._idle: list[asyncpg.Connection] = []
         self._free = asyncio.Semaphore(most)
-        self._closing: set[asyncio.Task[None]] = set()
+        self._pending: set[asyncio.Future[Any]] = set()
+        """Connections that are opened or closed with nobody waiting for it."""
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Any:
         """The first row of a statement."""
@@ -38,26 +39,49 @@ class Lanes:
         return found
 
     async def _run(self, method: Callable[..., Awaitable[Any]], sql: str, arguments: tuple[Any, ...]) -> Any:
-        async with self._free:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            if connection.is_closed():
-                connection = await self._connect()
-            try:
-                found = await method(connection, sql, *arguments)
-            except asyncpg.QueryCanceledError as error:
-                self._idle.append(connection)
-                raise StatementTimeoutError(
-                    "The database took too long for this: ask for fewer rows, or filter and order by what is indexed."
-                ) from error
-            except asyncpg.PostgresError:
-                self._idle.append(connection)
-                raise
-            except BaseException:
-                # Its state is unknown. Closing waits until PostgreSQL has been told to cancel what still runs.
-                self._drop(connection)
-                raise
+        connection = await self._take()
+        try:
+            found = await method(connection, sql, *arguments)
+        except asyncpg.QueryCanceledError as error:
+            self._idle.append(connection)
+            raise StatementTimeoutError(
+                "The database took too long for this: ask for fewer rows, or filter and order by what is indexed."
+            ) from error
+        except asyncpg.PostgresError:
+            self._idle.append(connection)
+            raise
+        except BaseException:
+            # Its state is unknown. Closing waits until PostgreSQL has been told to cancel what still runs.
+            self._drop(connection)
+            raise
+        else:
             self._idle.append(connection)
             return found
+        finally:
+            self._free.release()
+
+    async def _take(self) -> asyncpg.Connection:
+        """A connection, and one of the places that ``_free`` counts."""
+        await self._free.acquire()
+        if self._idle and not (connection := self._idle.pop()).is_closed():
+            return connection
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # Whoever waited is gone. asyncpg takes a TLS handshake that is broken off for an error that nobody has
+            # handled, so the connection is opened all the same, and serves the next.
+            self._await(opening)
+            opening.add_done_callback(self._give)
+            raise
+        except BaseException:
+            self._free.release()
+            raise
+
+    def _give(self, opened: asyncio.Future[asyncpg.Connection]) -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            self._idle.append(opened.result())
+        self._free.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
@@ -91,16 +115,18 @@ class Lanes:
             self._idle.append(connection)
 
     def _drop(self, connection: asyncpg.Connection) -> None:
-        task = asyncio.ensure_future(_close(connection))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._await(asyncio.ensure_future(_close(connection)))
+
+    def _await(self, pending: asyncio.Future[Any]) -> None:
+        self._pending.add(pending)
+        pending.add_done_callback(self._pending.discard)
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._pending:
+            await asyncio.wait(self._pending, timeout=5)
         while self._idle:
             await _close(self._idle.pop())
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=5)
 
 
 async def _close(connection: asyncpg.Connection) -> None:
