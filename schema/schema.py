@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
 from schema import mapping
+from schema.descriptions import describe
 from schema.executor import DiscreetExecutor, FragmentExecutor
 from schema.mutation import Mutation
 from schema.query import Query
@@ -53,6 +54,7 @@ def build_schema(*, discreet: bool = False) -> Schema:
         config=StrawberryConfig(scalar_map=_scalars()),
     )
     mapping.check(schema.graphql)
+    describe(schema.graphql)
     return schema
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from graphql import TypeDefinitionNode, parse
 
 import auth.policy
 from app.db.database import DatabaseRefusedError, ensure_database
@@ -56,6 +57,16 @@ def test_every_root_field_shows_the_right_that_it_needs() -> None:
     assert len(fields) > 20
     for name, rest in fields:
         assert ("@can(" in rest) is (name not in {"viewer", "shop", "node", "nodes"}), f"{name}: {rest}"
+
+
+def test_every_type_and_root_field_says_what_it_is() -> None:
+    """Otherwise people who meet the API in GraphiQL have names alone to go by."""
+    found = parse(build_schema().as_str())
+    types = [node for node in found.definitions if isinstance(node, TypeDefinitionNode)]
+    roots = [field for node in types if node.name.value in {"Query", "Mutation"} for field in node.fields]
+    assert len(types) > 70
+    assert len(roots) > 20
+    assert [node.name.value for node in (*types, *roots) if not (node.description and node.description.value)] == []
 
 
 # Types, tables and policy disagree
