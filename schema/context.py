@@ -62,6 +62,8 @@ class Context:
     variables: Mapping[str, Any] = field(default_factory=dict)
     shape: Any = None
     raw_variables: Mapping[str, Any] = field(default_factory=dict)
+    roots: Sequence[str] = ()
+    """The response keys of a query's root fields, in order."""
     outcomes: dict[str, bytes | Exception | None] = field(default_factory=dict)
     """Answers of root fields that are already there, by response key."""
     plans: list[dict[str, Any]] = field(default_factory=list)

@@ -24,6 +24,7 @@ from schema.documents import Document, Documents, Operation
 from schema.errors import INTERNAL, cause, shape
 from schema.limits import check_figures, refuse_above
 from schema.mapping import entity_of, rows_type
+from schema.planning import Plan
 from schema.requests import Headers, HttpError, Receive, Request, Scope, Send, read_request
 from schema.schema import Schema
 from schema.selection import Collected, Selection
@@ -138,6 +139,7 @@ class GraphQLView:
         if roots is None:
             selection = Selection(self._schema.graphql, operation.fragments, context.variables)
             roots = selection.collect(self._query, [operation.node.selection_set])
+        context.roots = list(roots)
         reads = {key: nodes for key, nodes in roots.items() if nodes[0].name.value in self._whole}
         planned = await self._plan(context, reads)
         if len(reads) < len(roots) or not planned or not self._settings.shortcut:
@@ -149,17 +151,46 @@ class GraphQLView:
         return {"data": data, "extensions": self._extensions(context)}
 
     async def _plan(self, context: Context, reads: Collected) -> bool:
-        """Sum the cost of all reads. False where one is refused: the executor then says so in its place."""
+        """Sum the cost of all reads. False where some are refused: the executor then says so in their places.
+
+        If one of these may not be null, there will be no data: then no read is run.
+        """
         if context.caller.user_id is None or not reads:
             return False
         try:
-            access = await context.access()
-            for key, nodes in reads.items():
-                context.cost += context.plan(self._query, nodes, (key,), access).cost
+            refused = await self._refused(context, reads)
         except ApiError:
             return False
         refuse_above("cost", context.cost, self._settings.max_cost)
-        return True
+        if any(self._never_null(reads[key]) for key in refused):
+            context.outcomes.update(dict.fromkeys(reads, b"null"))
+        context.outcomes.update(refused)
+        return not refused
+
+    async def _refused(self, context: Context, reads: Collected) -> dict[str, ApiError]:
+        """The reads that the caller's rights, or the reads themselves, do not allow."""
+        access = await context.access()
+        while True:
+            plans, refused = dict[str, Plan](), dict[str, ApiError]()
+            for key, nodes in reads.items():
+                try:
+                    plans[key] = context.plan(self._query, nodes, (key,), access)
+                except ApiError as error:
+                    refused[key] = error
+            context.cost = sum(plan.cost for plan in plans.values())
+            if not refused:
+                return refused
+            for key, plan in plans.items():
+                try:
+                    plan.statement.arguments(context.variables, access.arguments)
+                except ApiError as error:
+                    refused[key] = error
+            if not any(isinstance(error, ForbiddenError) for error in refused.values()):
+                return refused
+            # A refusal may rest on rights that have grown since they were loaded.
+            known, access = access, await context.present_access()
+            if access.loaded_version == known.loaded_version:
+                return refused
 
     async def _fetch(self, context: Context, reads: Collected) -> None:
         async def one(key: str, nodes: Sequence[FieldNode]) -> None:
@@ -180,8 +211,11 @@ class GraphQLView:
 
     def _failed(self, key: str, nodes: Sequence[FieldNode], context: Context) -> bool:
         outcome = context.outcomes[key]
+        return isinstance(outcome, Exception) or (outcome is None and self._never_null(nodes))
+
+    def _never_null(self, nodes: Sequence[FieldNode]) -> bool:
         kind: GraphQLOutputType = self._query.fields[nodes[0].name.value].type
-        return isinstance(outcome, Exception) or (outcome is None and is_non_null_type(kind))
+        return is_non_null_type(kind)
 
     async def _execute(self, context: Context, request: Request) -> dict[str, Any]:
         context.slots = context.slots or asyncio.Semaphore(self._settings.root_concurrency)
@@ -197,7 +231,9 @@ class GraphQLView:
         if started:
             answer["data"] = result.data
         if result.errors:
-            answer["errors"] = [shape(error, context.request_id) for error in result.errors]
+            places = {key: place for place, key in enumerate(context.roots)}
+            errors = sorted(result.errors, key=lambda error: places.get(str(error.path[0]), 0) if error.path else 0)
+            answer["errors"] = [shape(error, context.request_id) for error in errors]
         answer["extensions"] = self._extensions(context)
         return answer
 

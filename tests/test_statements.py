@@ -172,6 +172,30 @@ async def test_a_statement_is_parsed_once_by_postgresql(api: Api, tap: Tap, shop
     assert (tap.executed, tap.parsed) == (3, 0)
 
 
+async def test_a_connection_that_has_seen_many_statements_is_replaced(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise PostgreSQL, which keeps the row type of each, would grow for as long as new documents come."""
+    monkeypatch.setattr("app.db.lanes.MOST_STATEMENTS", 5)
+    async with open_api(shop.url, read_pool=1) as api:
+
+        async def backend() -> int:
+            row = await api.server.reader.lanes.fetchrow("SELECT pg_backend_pid()")
+            pid: int = row[0]
+            return pid
+
+        backends = set()
+        for number in range(12):
+            answer = await api.post(f"{{ stages {{ s{number}: name }} }}", user=shop.ids["admin"])
+            assert "errors" not in answer
+            backends.add(await backend())
+        before = await backend()
+        for _ in range(12):
+            await api.post("{ again: stages { name } }", user=shop.ids["admin"])
+        assert len(backends) >= 3
+        assert before == await backend(), "The same statement again is not one more."
+
+
 # Plans
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,17 @@ import asyncpg
 from app.errors import StatementTimeoutError
 
 _FETCH, _FETCH_ROW = asyncpg.Connection.fetch, asyncpg.Connection.fetchrow
+MOST_STATEMENTS = 10_000
+"""Different statements in the life of a connection: PostgreSQL keeps their row types, 1.5 kB each, until it ends."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A connection, the hashes of the statements that it has seen, and how many transactions."""
+
+    connection: asyncpg.Connection
+    seen: set[int] = field(default_factory=set)
+    transactions: int = 0
 
 
 class Lanes:
@@ -24,7 +36,7 @@ class Lanes:
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], most: int) -> None:
         self._connect = connect
-        self._idle: list[asyncpg.Connection] = []
+        self._idle: list[Lane] = []
         self._free = asyncio.Semaphore(most)
         self._pending: set[asyncio.Future[Any]] = set()
         """Connections that are opened or closed with nobody waiting for it."""
@@ -39,35 +51,36 @@ class Lanes:
         return found
 
     async def _run(self, method: Callable[..., Awaitable[Any]], sql: str, arguments: tuple[Any, ...]) -> Any:
-        connection = await self._take()
+        lane = await self._take()
         try:
-            found = await method(connection, sql, *arguments)
+            lane.seen.add(hash(sql))
+            found = await method(lane.connection, sql, *arguments)
         except asyncpg.QueryCanceledError as error:
-            self._idle.append(connection)
+            self._put(lane)
             raise StatementTimeoutError(
                 "The database took too long for this: ask for fewer rows, or filter and order by what is indexed."
             ) from error
         except asyncpg.PostgresError:
-            self._idle.append(connection)
+            self._put(lane)
             raise
         except BaseException:
             # Its state is unknown. Closing waits until PostgreSQL has been told to cancel what still runs.
-            self._drop(connection)
+            self._drop(lane)
             raise
         else:
-            self._idle.append(connection)
+            self._put(lane)
             return found
         finally:
             self._free.release()
 
-    async def _take(self) -> asyncpg.Connection:
-        """A connection, and one of the places that ``_free`` counts."""
+    async def _take(self) -> Lane:
+        """A lane, and one of the places that ``_free`` counts."""
         await self._free.acquire()
-        if self._idle and not (connection := self._idle.pop()).is_closed():
-            return connection
+        if self._idle and not (lane := self._idle.pop()).connection.is_closed():
+            return lane
         opening = asyncio.ensure_future(self._connect())
         try:
-            return await asyncio.shield(opening)
+            return Lane(await asyncio.shield(opening))
         except asyncio.CancelledError:
             # Whoever waited is gone. asyncpg takes a TLS handshake that is broken off for an error that nobody has
             # handled, so the connection is opened all the same, and serves the next.
@@ -80,42 +93,51 @@ class Lanes:
 
     def _give(self, opened: asyncio.Future[asyncpg.Connection]) -> None:
         if not opened.cancelled() and opened.exception() is None:
-            self._idle.append(opened.result())
+            self._idle.append(Lane(opened.result()))
         self._free.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection inside a transaction, which is committed at the end and rolled back by any exception."""
-        async with self._free:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            if connection.is_closed():
-                connection = await self._connect()
-            try:
-                await connection.execute("BEGIN")
-                yield connection
-                await connection.execute("COMMIT")
-            except Exception as error:
-                await self._roll_back(connection)
-                if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
-                    raise StatementTimeoutError(
-                        "The database took too long for this, and nothing was done: try again, or do less at once."
-                    ) from error
-                raise
-            except BaseException:
-                self._drop(connection)
-                raise
-            self._idle.append(connection)
-
-    async def _roll_back(self, connection: asyncpg.Connection) -> None:
+        lane = await self._take()
+        connection = lane.connection
+        # Its statements are not looked at; it is taken to have brought a new one.
+        lane.transactions += 1
         try:
-            await connection.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._drop(connection)
+            await connection.execute("BEGIN")
+            yield connection
+            await connection.execute("COMMIT")
+        except Exception as error:
+            await self._roll_back(lane)
+            if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError):
+                raise StatementTimeoutError(
+                    "The database took too long for this, and nothing was done: try again, or do less at once."
+                ) from error
+            raise
+        except BaseException:
+            self._drop(lane)
+            raise
         else:
-            self._idle.append(connection)
+            self._put(lane)
+        finally:
+            self._free.release()
 
-    def _drop(self, connection: asyncpg.Connection) -> None:
-        self._await(asyncio.ensure_future(_close(connection)))
+    async def _roll_back(self, lane: Lane) -> None:
+        try:
+            await lane.connection.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._drop(lane)
+        else:
+            self._put(lane)
+
+    def _put(self, lane: Lane) -> None:
+        if len(lane.seen) + lane.transactions < MOST_STATEMENTS:
+            self._idle.append(lane)
+        else:
+            self._drop(lane)
+
+    def _drop(self, lane: Lane) -> None:
+        self._await(asyncio.ensure_future(_close(lane.connection)))
 
     def _await(self, pending: asyncio.Future[Any]) -> None:
         self._pending.add(pending)
@@ -126,7 +148,7 @@ class Lanes:
         if self._pending:
             await asyncio.wait(self._pending, timeout=5)
         while self._idle:
-            await _close(self._idle.pop())
+            await _close(self._idle.pop().connection)
 
 
 async def _close(connection: asyncpg.Connection) -> None:

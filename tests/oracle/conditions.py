@@ -157,11 +157,11 @@ def forbidden_filter(rights: Rights, entity: str, where: Where) -> bool:
     return False
 
 
-def walk(entity: str, where: Where) -> Iterator[tuple[str, str, Any]]:
-    """Every member of the filter that is not and, or, not: its entity, its name, its operand."""
-    for name, operand in where.items():
+def walk(entity: str, where: Where | None) -> Iterator[tuple[str, str, Any]]:
+    """Every member of the filter that is not and, or, not: its entity, its name, its operand. Null has none."""
+    for name, operand in (where or {}).items():
         if name in ("and", "or"):
-            for part in operand:
+            for part in operand or ():
                 yield from walk(entity, part)
             continue
         if name == "not":
@@ -174,7 +174,7 @@ def walk(entity: str, where: Where) -> Iterator[tuple[str, str, Any]]:
         if name in TO_ONE.get(entity, {}):
             yield from walk(target, operand)
         else:
-            for part in operand.values():
+            for part in (operand or {}).values():
                 yield from walk(target, part)
 
 

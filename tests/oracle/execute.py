@@ -73,7 +73,7 @@ class Oracle:
         caller: UUID | None = None,
         cursors: Mapping[str, UUID] | None = None,
     ) -> Answer:
-        """The answer: ``data``, and ``errors`` as path and code where there are any."""
+        """The answer: ``data``, and ``errors`` as path and code (or another) where there are any."""
         parsed = parse(document)
         if wrong := validate(self.schema, parsed):
             scalar = any(error.original_error is not None for error in wrong)
@@ -99,7 +99,10 @@ class Oracle:
                 raise AssertionError(f"The oracle is broken at {error.path}: {error}") from error.original_error
         answer: Answer = {"data": result.data}
         if run.refused:
-            answer["errors"] = [{"path": [key], "code": code} for key, code in run.refused.items()]
+            answer["errors"] = [
+                {"path": [key], "code": code, **({"or": "FORBIDDEN"} if key in run.forbidden_too else {})}
+                for key, code in run.refused.items()
+            ]
         return answer
 
 
@@ -114,6 +117,8 @@ class _Run:
         self.oracle, self.rows, self.cursors = oracle, oracle.rows, cursors
         self.rights = oracle.rights(caller) if caller else None
         self.refused: dict[str, str] = {}
+        self.forbidden_too: set[str] = set()
+        """Root fields with a bad argument that are forbidden as well: which of the two is told is open."""
 
     # Before
 
@@ -138,6 +143,8 @@ class _Run:
                 continue
             if checks.bad_input(self.oracle.schema, asked, self._cursor):
                 self.refused[key] = "BAD_USER_INPUT"
+                if checks.forbidden(self.oracle.schema, self.rights, asked):
+                    self.forbidden_too.add(key)
             elif checks.forbidden(self.oracle.schema, self.rights, asked):
                 self.refused[key] = "FORBIDDEN"
 

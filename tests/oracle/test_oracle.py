@@ -537,8 +537,11 @@ def test_differences_are_found() -> None:
     assert same({"data": {"a": [1, {}]}}, one)
     refused = {"data": None, "errors": [{"path": ["a"], "code": "FORBIDDEN"}, {"path": ["b"], "code": "FORBIDDEN"}]}
     told = {"message": "No.", "path": ["a"], "extensions": {"code": "FORBIDDEN"}}
-    assert same({"data": None, "errors": [told]}, refused) is None
-    assert same({"data": None, "errors": [told | {"path": ["c"]}]}, refused)
+    other = told | {"path": ["b"]}
+    assert same({"data": None, "errors": [told, other]}, refused) is None
+    assert same({"data": None, "errors": [other, told]}, refused)
+    assert same({"data": None, "errors": [told]}, refused)
+    assert same({"data": None, "errors": [told, told | {"path": ["c"]}]}, refused)
     assert same({"data": None}, refused)
     assert same(one | {"errors": [told]}, one)
     assert same({"data": {"b": 1, "a": 2}}, {"data": {"a": 2, "b": 1}}) is None
