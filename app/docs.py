@@ -26,7 +26,10 @@ from schema.mapping import rows_type
 from schema.schema import build_schema
 
 _MARKED = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- end of (?P=name) -->)", re.DOTALL)
-_LIMITS = ("max_depth", "max_aliases", "max_fields", "max_tokens", "max_cost", "max_filter_terms", "max_body_bytes")
+_LIMITS = (
+    *("max_depth", "max_aliases", "max_fields", "max_tokens", "max_cost", "max_filter_terms", "max_relation_filters"),
+    "max_body_bytes",
+)
 _NO_RIGHT = "\u2013"
 _KINDS = {
     "text": "text",

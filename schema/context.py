@@ -70,6 +70,7 @@ class Context:
     fresh: set[tuple[str, ...]] = field(default_factory=set)
     """The fields whose plans were made for this request."""
     cost: int = 0
+    relation_filters: int = 0
     slots: asyncio.Semaphore | None = None
 
     async def access(self) -> Access:

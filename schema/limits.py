@@ -93,7 +93,7 @@ def cost(root: Root) -> int:
 def _rows(read: Read, *, many: bool) -> int:
     size = 1 if not many else WHOLE_LIST if read.page is None else read.page.size
     counts = sum(isinstance(part, TotalCount) for part in read.parts)
-    return (size + counts) * (_row(read) + _joins(read.where))
+    return (size + counts) * (_row(read) + relation_filters(read.where))
 
 
 def _row(read: Read) -> int:
@@ -108,7 +108,8 @@ def _row(read: Read) -> int:
     return total
 
 
-def _joins(part: Filter) -> int:
+def relation_filters(part: Filter) -> int:
+    """How many parts of a filter look at related rows: PostgreSQL may order these joins in ever more ways."""
     return sum(isinstance(each, ToOneFilter | ToManyFilter) for each in filter_terms(part))
 
 

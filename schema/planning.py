@@ -19,7 +19,7 @@ from auth.access import Access
 from auth.authorize import authorize
 from schema.conversions import itself
 from schema.documents import Operation
-from schema.limits import cost, filter_terms, refuse_above
+from schema.limits import cost, filter_terms, refuse_above, relation_filters
 from schema.selection import Selection
 
 RECORD = "#record"
@@ -28,10 +28,11 @@ RECORD = "#record"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One field's statement, and the rows that it may touch."""
+    """One field's statement, the rows that it may touch, and the filters through relations in it."""
 
     statement: Statement
     cost: int
+    relation_filters: int
 
 
 class Planner:
@@ -77,12 +78,14 @@ class Planner:
 
     def _compile(self, root: Root, access: Access) -> Plan:
         self.made += 1
-        if isinstance(root, Read):
-            terms = sum(1 for read in reads(root) for _ in filter_terms(read.where))
-            refuse_above("filter terms", terms, self._settings.max_filter_terms)
+        filters = [read.where for read in reads(root)]
+        terms = sum(1 for where in filters for _ in filter_terms(where))
+        refuse_above("filter terms", terms, self._settings.max_filter_terms)
+        relations = sum(map(relation_filters, filters))
+        refuse_above("relation filters", relations, self._settings.max_relation_filters)
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
-        return Plan(compile_read(authorize(root, access), self._cursors), price)
+        return Plan(compile_read(authorize(root, access), self._cursors), price, relations)
 
 
 def _restores(entity: type[Row], access: Access) -> bool:

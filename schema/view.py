@@ -162,6 +162,7 @@ class GraphQLView:
         except ApiError:
             return False
         refuse_above("cost", context.cost, self._settings.max_cost)
+        refuse_above("relation filters", context.relation_filters, self._settings.max_relation_filters)
         if any(self._never_null(reads[key]) for key in refused):
             context.outcomes.update(dict.fromkeys(reads, b"null"))
         context.outcomes.update(refused)
@@ -178,6 +179,7 @@ class GraphQLView:
                 except ApiError as error:
                     refused[key] = error
             context.cost = sum(plan.cost for plan in plans.values())
+            context.relation_filters = sum(plan.relation_filters for plan in plans.values())
             if not refused:
                 return refused
             for key, plan in plans.items():

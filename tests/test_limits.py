@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
     "max_cost": 500,
     "max_body_bytes": 2_000,
     "max_filter_terms": 20,
+    "max_relation_filters": 2,
 }
 
 
@@ -248,6 +249,31 @@ async def test_filter_terms_count_below_the_root_and_in_variables_too(small: Api
     document = "query($w: OrderFilter) { customers(first: 1) { nodes { orders(first: 1, where: $w) { totalCount } } } }"
     said = await refusal(small, admin, document, {"w": where})
     assert (said["code"], said["limit"]) == ("QUERY_TOO_COSTLY", "filter terms")
+
+
+async def test_filter_terms_count_below_nodes_too(small: Api, admin: UUID) -> None:
+    terms = ", ".join("{status: {eq: PAID}}" for _ in range(15))
+    part = f"... on Customer {{ orders(first: 1, where: {{or: [{terms}]}}) {{ totalCount }} }}"
+    said = await refusal(small, admin, f'{{ node(id: "x") {{ {part} }} }}')
+    assert (said["code"], said["limit"]) == ("QUERY_TOO_COSTLY", "filter terms")
+
+
+async def test_filters_through_relations(small: Api, admin: UUID) -> None:
+    """PostgreSQL tries the orders of all these joins: some 60 of them take it seconds before it reads a row."""
+    document = "query($w: CustomerFilter) { customers(first: 1, where: $w) { totalCount } }"
+    some: Any = {"orders": {"some": {}}}
+    await fine(small, admin, document, {"w": {"and": [some] * 2}})
+    await too_costly(small, admin, document, "relation filters", 3, {"w": {"and": [some] * 3}})
+    within = {"orders": {"some": {"customer": {"tickets": {"none": {}}}}}}
+    await too_costly(small, admin, document, "relation filters", 3, {"w": within})
+    reference = {"externalRefs": {"system": "x"}, "owner": {}, **some}
+    await too_costly(small, admin, document, "relation filters", 3, {"w": reference})
+
+
+async def test_filters_through_relations_count_in_all_root_fields_together(small: Api, admin: UUID) -> None:
+    part = "customers(first: 1, where: {owner: {}, orders: {some: {}}}) { totalCount }"
+    await fine(small, admin, f"{{ a: {part} }}")
+    await too_costly(small, admin, f"{{ a: {part} b: {part} }}", "relation filters", 4)
 
 
 async def test_a_response_key_longer_than_a_name_of_postgresql(api: Api, admin: UUID) -> None:

@@ -20,7 +20,10 @@ from tests.oracle.rows import NODES, TABLES, Row, snake, typed_id
 
 pytestmark = pytest.mark.anyio
 
-UNLIMITED = {"max_depth": 50, "max_aliases": 5_000, "max_fields": 50_000, "max_cost": 10**9, "max_filter_terms": 10**6}
+UNLIMITED = {
+    **{"max_depth": 50, "max_aliases": 5_000, "max_fields": 50_000, "max_cost": 10**9},
+    **{"max_filter_terms": 10**6, "max_relation_filters": 10**6},
+}
 
 
 @pytest.fixture(scope="module")
