@@ -18,7 +18,7 @@ import asyncpg
 from app.errors import StatementTimeoutError
 
 _FETCH, _FETCH_ROW = asyncpg.Connection.fetch, asyncpg.Connection.fetchrow
-MOST_STATEMENTS = 10_000
+MOST_STATEMENTS = 5_000
 """Different statements in the life of a connection: PostgreSQL keeps their row types, 1.5 kB each, until it ends."""
 
 
