@@ -50,18 +50,18 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         name: tuple(fields.split())
         for name, fields in {
-            "Customer": "name kind code email phone tier status source industry city region country tags notes owner "
+            "Customer": "code name kind email phone tier status source industry city region country tags notes owner "
             "externalRefs",
             "Contact": "customer firstName lastName title email phone isPrimary birthday notes externalRefs",
             "Stage": "name kind position probability rottingAfterDays",
             "Product": "sku name category price active externalRefs",
-            "Opportunity": "name customer contact product stage owner amount probability expectedCloseOn externalRefs",
-            "Order": "customer opportunity channel placedAt discount shippingFee lines externalRefs",
+            "Opportunity": "name customer contact owner product stage amount probability expectedCloseOn externalRefs",
+            "Order": "customer opportunity channel discount shippingFee placedAt lines externalRefs",
             "Ticket": "customer contact order subject description kind category priority channel assignee externalRefs",
         }.items()
     }
 )
-"""The fields that ``create`` and ``update`` may write; such a grant says READ where it may."""
+"""The fields that ``create`` and ``update`` may write, in the same order; such a grant says READ where it may."""
 
 
 @dataclass(frozen=True, slots=True)
