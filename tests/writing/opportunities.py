@@ -22,6 +22,11 @@ def _closed(office: Office, row: Row) -> bool:
     return not _open(office, row)
 
 
+def _staged(office: Office, row: Row) -> bool:
+    stage = office.rows.one(row, "stage")
+    return stage is not None and stage.deleted_at is None
+
+
 def _elsewhere(office: Office, row: Row) -> dict[str, Any]:
     """Into an open stage in which it is not."""
     stages = [each for each in office.rows.all("Stage") if each.kind == "OPEN" and each.deleted_at is None]
@@ -62,6 +67,7 @@ DEEDS = (
         "Opportunity",
         f"mutation($id: ID!) {{ restoreOpportunity(id: $id) {_ANSWER} }}",
         about="Opportunity",
+        suits=_staged,
         deleted=True,
     ),
     Deed(
