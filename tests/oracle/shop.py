@@ -552,8 +552,8 @@ def _business(shop: _Shop) -> None:
 
 
 def _spares(shop: _Shop) -> None:
-    """Stages that hold nothing live, some deleted, and deleted products; each with a name of its own. Some deals tell of
-    a deleted stage."""
+    """Stages that hold nothing live, some deleted, and deleted products, each with a name of its own; and deals that
+    tell of a deleted stage."""
     for label, deleted in (("spare", None), ("spare_2", None), ("forgotten", TIMES[0]), ("forgotten_2", TIMES[0])):
         more = {"kind": "OPEN", "position": 9, "probability": 70, "rotting_after_days": None, "deleted_at": deleted}
         shop.record("stages", f"stage_{label}", name=label, **more)
