@@ -16,4 +16,6 @@ def set_amount(work: Work, given: Given, attribute: str, currency: str | None = 
         return
     exact = money(work, given.at(attribute), GivenMoney(said.amount, said.currency or currency))
     if exact is not None:
-        given.values[attribute], given.values["currency"] = exact
+        amount, given.values["currency"] = exact
+        # None is negative, but for a zero with a sign, which the database would not keep.
+        given.values[attribute] = amount.copy_abs()
