@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from app import errors
 from app.db.migrate import ROOT
+from app.domain.pipeline import WAYS
 from app.importing.preset import describe
 from app.importing.targets import ENTITIES as IMPORTED
 from app.importing.targets import NATURAL_KEYS, TargetField, target
@@ -225,6 +226,13 @@ def _searched(entity: str) -> str:
     return ", ".join(f"`{field_name(attribute)}`" for attribute in attributes) or _NO_RIGHT
 
 
+def _opportunity_ways(_: Any) -> str:
+    rows = [
+        [f"**{here}**", *(f"`{WAYS[here][to]}`" if to in WAYS[here] else _NO_RIGHT for to in WAYS)] for here in WAYS
+    ]
+    return _table(("From", *(f"to {kind}" for kind in WAYS)), rows)
+
+
 def _imports(_: Any) -> str:
     parts = []
     for name in IMPORTED:
@@ -299,6 +307,7 @@ _SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "limits": _limits,
     "errors": _errors,
     "lists": _lists,
+    "opportunity-ways": _opportunity_ways,
     "imports": _imports,
     "presets": _presets,
     "commands": _commands,

@@ -178,7 +178,14 @@ class Access:
         return Treatment(readable, shown)
 
     def rows(
-        self, entity: type[Row], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+        self,
+        entity: type[Row],
+        row: Any,
+        how: How,
+        *,
+        include_deleted: bool = False,
+        parent_seen: bool = False,
+        referred: bool = False,
     ) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` is visible: alive, in scope, of a visible parent."""
         if entity in PARTS:
@@ -188,7 +195,7 @@ class Access:
         scope = self.rights.rows(entity)
         if scope is RowScope.NONE:
             return [false()]
-        conditions = self._alive(entity, row, include_deleted)
+        conditions = [] if referred and entity.outlasts else self._alive(entity, row, include_deleted)
         parent = relation(entity, entity.parent) if entity.parent else None
         covered = False
         if parent is not None and WIDTH[scope] >= WIDTH[self.rights.rows(parent.target)]:

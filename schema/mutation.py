@@ -10,6 +10,9 @@ from strawberry import Info
 import app.models as models
 from schema.context import Context
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.opportunity import OpportunityMutations
+from schema.mutations.product import ProductMutations
+from schema.mutations.stage import StageMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
@@ -37,7 +40,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(CustomerMutations, TicketMutations):
+class Mutation(CustomerMutations, OpportunityMutations, ProductMutations, StageMutations, TicketMutations):
     """What can be done."""
 
     @strawberry.mutation

@@ -23,6 +23,8 @@ class Stage(Record, table=True):
     )
     prefix: ClassVar[str] = "stg"
     listed: ClassVar[tuple[str, ...]] = ("position", "id")
+    # The way that a deal has come is told in stages, those too that are no longer used.
+    outlasts: ClassVar[bool] = True
 
     name: str = words(required=True)
     kind: StageKind = choice(StageKind, default=StageKind.OPEN)

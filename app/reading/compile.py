@@ -179,6 +179,7 @@ class Compiler:
                 how,
                 include_deleted=read.include_deleted,
                 parent_seen=step is not None and step.relation.from_parent,
+                referred=step is not None,
             )
         if read.where != EVERYTHING:
             conditions.append(self.filters.condition(read.entity, row, read.where))

@@ -144,7 +144,7 @@ class FilterCompiler:
         far = aliased(found.target)
         conditions = found.link(row, far)
         if not found.to_parent:
-            conditions += self._sight.rows(found.target, far, "row")
+            conditions += self._sight.rows(found.target, far, "row", referred=True)
         treatment = self._sight.treatment(entity, name, row)
         if treatment.readable is not True:
             conditions.append(treatment.readable if treatment.readable is not False else false())

@@ -29,9 +29,17 @@ class Sight(Protocol):
         """The caller's present access version, looked up when the statement runs; NULL when it may do nothing."""
 
     def rows(
-        self, entity: type[Row], row: Any, how: How, *, include_deleted: bool = False, parent_seen: bool = False
+        self,
+        entity: type[Row],
+        row: Any,
+        how: How,
+        *,
+        include_deleted: bool = False,
+        parent_seen: bool = False,
+        referred: bool = False,
     ) -> list[ColumnElement[bool]]:
-        """The conditions under which ``row`` is visible; ``parent_seen`` when it is reached from its visible parent."""
+        """The conditions under which ``row`` is visible; ``parent_seen`` when it is reached from its visible parent,
+        ``referred`` when a visible row refers to it."""
 
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""

@@ -1,9 +1,12 @@
 """Inputs that several entities share."""
 
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
+
+Version = Annotated[int, strawberry.argument(description="The version that you have seen.")]
 
 
 @strawberry.input

@@ -206,6 +206,9 @@ class Rights:
         if row is None or self.access(row, relation) != "READ":
             return None
         found = self.rows.one(row, relation)
+        if found is not None and found.type == "Stage":
+            # A stage is told by those that refer to it, deleted or not.
+            return found if self._granted(found, "read") else None
         return found if found is not None and self.visible(found) else None
 
     def many(self, row: Row | None, relation: str) -> list[Row]:

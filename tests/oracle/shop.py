@@ -551,6 +551,24 @@ def _business(shop: _Shop) -> None:
     _references(shop)
 
 
+def _spares(shop: _Shop) -> None:
+    """Stages that hold nothing live, some deleted, and deleted products, each with a name of its own; and deals that
+    tell of a deleted stage."""
+    for label, deleted in (("spare", None), ("spare_2", None), ("forgotten", TIMES[0]), ("forgotten_2", TIMES[0])):
+        more = {"kind": "OPEN", "position": 9, "probability": 70, "rotting_after_days": None, "deleted_at": deleted}
+        shop.record("stages", f"stage_{label}", name=label, **more)
+    for number in (1, 2):
+        price = {"price": Decimal("9.99"), "currency": "EUR", "active": True, "deleted_at": TIMES[0]}
+        shop.record("products", sku=f"GONE-{number}", name="Gone", category=None, **price)
+    gone, customer = (
+        shop.labels["stage_forgotten_2"],
+        next(each for each in shop.tables["customers"] if each["id"] == shop.labels["probe_2"]),
+    )
+    _opportunity(shop, customer, "deal_stranded", stage_id=gone, deleted_at=TIMES[4])
+    change = {"opportunity_id": shop.labels["deal_north"], "changed_at": TIMES[0], "changed_by_id": None}
+    shop.add("stage_changes", **change, from_stage_id=gone, to_stage_id=gone)
+
+
 async def _roles(connection: asyncpg.Connection, shop: _Shop) -> dict[str, UUID]:
     for name, grants in ROLES.items():
         role = shop.add("roles", f"role_{name}", name=name, description=None, built_in=False, version=1)
@@ -593,6 +611,7 @@ async def build_shop(url: str) -> dict[str, UUID]:
             _people(shop, roles)
             _catalogue(shop)
             _business(shop)
+            _spares(shop)
             await _write(connection, shop)
             for sequence in ("customer_codes", "order_numbers", "ticket_numbers"):
                 await connection.execute("SELECT setval($1, 1000)", sequence)
