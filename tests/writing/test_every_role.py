@@ -10,11 +10,12 @@ from tests.matrix import CALLERS
 from tests.oracle.rows import Row
 from tests.writing.customers import DEEDS as CUSTOMERS
 from tests.writing.deeds import Deed, Office
+from tests.writing.orders import DEEDS as ORDERS
 from tests.writing.tickets import DEEDS as TICKETS
 
 pytestmark = pytest.mark.anyio
 
-DEEDS = (*CUSTOMERS, *TICKETS)
+DEEDS = (*CUSTOMERS, *ORDERS, *TICKETS)
 
 
 async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:
