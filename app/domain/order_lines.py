@@ -74,9 +74,7 @@ def _priced(work: Work, line: Given, product: Product | None, currency: str | No
     return priced if len(work.problems.found) == known and (product or "product_id" not in line) else None
 
 
-def _line(
-    order_id: UUID, number: int, line: Given, product: Product | None, priced: tuple[Decimal, str]
-) -> OrderLine:
+def _line(order_id: UUID, number: int, line: Given, product: Product | None, priced: tuple[Decimal, str]) -> OrderLine:
     return new(
         OrderLine,
         order_id=order_id,

@@ -93,9 +93,7 @@ async def create_from_opportunity(work: Work, opportunity: Opportunity, given: G
                 " line by line with createOrder."
             )
             work.problems.add(path, "INVALID", said)
-    if not await work.find(
-        Customer, "WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE", opportunity.customer_id
-    ):
+    if not await work.find(Customer, "WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE", opportunity.customer_id):
         work.problems.add(path, "INVALID", "Its customer has just been deleted: restore the customer first.")
     work.problems.refuse()
     order = new(
@@ -182,9 +180,7 @@ async def _move(work: Work, order: Order, given: Given, to: OrderStatus) -> Orde
     before, at = order.status, given.get("at")
     earliest = max(moment for name in MOMENTS.values() if (moment := getattr(order, name)) is not None)
     if transition(work, ("id",), ORDER_STATES, before, to, "order") and at is not None:
-        last = await work.fetch(
-            "SELECT max(changed_at) AS at FROM order_status_changes WHERE order_id = $1", order.id
-        )
+        last = await work.fetch("SELECT max(changed_at) AS at FROM order_status_changes WHERE order_id = $1", order.id)
         earliest = max(earliest, last[0]["at"] or earliest)
         if at > work.now:
             _not_in_the_future(work, given.at("at"), at)
