@@ -185,8 +185,8 @@ async def _move(work: Work, order: Order, given: Given, to: OrderStatus) -> Orde
         if at > work.now:
             _not_in_the_future(work, given.at("at"), at)
         elif at < earliest:
-            said = f"at is before {earliest.isoformat()}, when this order became {before}."
-            work.problems.add(given.at("at"), "OUT_OF_RANGE", said, params={"min": earliest.isoformat()})
+            said = f"at is before {_moment(earliest)}, when this order became {before}."
+            work.problems.add(given.at("at"), "OUT_OF_RANGE", said, params={"min": _moment(earliest)})
     work.problems.refuse()
     # Another server's clock may be ahead of this one's: no step comes before the one before it.
     at = at or max(work.now, earliest)
@@ -264,8 +264,13 @@ def _check_amounts(work: Work, order: Order, given: Given) -> None:
 
 
 def _not_in_the_future(work: Work, path: tuple[str, ...], at: datetime) -> None:
-    said = f"{path[-1]} is {at.isoformat()}, in the future: it can be {work.now.isoformat()} at the latest."
-    work.problems.add(path, "OUT_OF_RANGE", said, params={"max": work.now.isoformat()})
+    latest = _moment(work.now)
+    said = f"{path[-1]} is {_moment(at)}, in the future: it can be {latest} at the latest."
+    work.problems.add(path, "OUT_OF_RANGE", said, params={"max": latest})
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
 
 
 def _unit(order: Order) -> Decimal:
