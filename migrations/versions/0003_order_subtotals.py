@@ -25,11 +25,11 @@ FUNCTIONS = (
     BEGIN
         IF ids IS NULL THEN
             SELECT o.id INTO wrong FROM orders o LEFT JOIN order_lines l ON l.order_id = o.id
-            GROUP BY o.id HAVING o.subtotal <> coalesce(sum(l.total), 0) LIMIT 1;
+            GROUP BY o.id HAVING o.subtotal <> coalesce(sum(l.total), 0);
         ELSE
             SELECT o.id INTO wrong
             FROM unnest(ids) AS i(id) JOIN orders o ON o.id = i.id LEFT JOIN order_lines l ON l.order_id = o.id
-            GROUP BY o.id, i.id HAVING o.subtotal <> coalesce(sum(l.total), 0) LIMIT 1;
+            GROUP BY o.id, i.id HAVING o.subtotal <> coalesce(sum(l.total), 0);
         END IF;
         IF wrong IS NOT NULL THEN
             PERFORM refuse_order_subtotal(wrong);
@@ -51,12 +51,11 @@ FUNCTIONS = (
     """
     CREATE FUNCTION check_subtotal_of_line() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-        place uuid := CASE WHEN TG_OP = 'DELETE' THEN OLD.order_id ELSE NEW.order_id END;
         wrong uuid;
     BEGIN
         SELECT o.id INTO wrong FROM orders o
-        WHERE (o.id = place OR TG_OP = 'UPDATE' AND o.id = OLD.order_id)
-        AND o.subtotal <> (SELECT coalesce(sum(l.total), 0) FROM order_lines l WHERE l.order_id = o.id) LIMIT 1;
+        WHERE o.id IN (OLD.order_id, NEW.order_id)
+        AND o.subtotal <> (SELECT coalesce(sum(l.total), 0) FROM order_lines l WHERE l.order_id = o.id);
         IF FOUND THEN
             PERFORM refuse_order_subtotal(wrong);
         END IF;
