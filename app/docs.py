@@ -266,7 +266,7 @@ def _order_states(_: Any) -> str:
 
 
 def _machine(machine: Machine[Any]) -> str:
-    """A state machine as a drawing, and as a table; its states stand in the order of their enum, the first one first."""
+    """A state machine as a drawing, and as a table, with its states in the order of their enum."""
     states = list(type(next(iter(machine))))
     following = {now: [to for to in states if to in machine[now]] for now in states}
     arrows = [f"[*] --> {states[0]}"]
