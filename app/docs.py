@@ -6,6 +6,7 @@ replaces what is between them, ``rapport docs check`` and a test say where it is
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +268,8 @@ def _order_states(_: Any) -> str:
 
 def _machine(machine: Machine[Any]) -> str:
     """A state machine as a drawing, and as a table, with its states in the order of their enum."""
-    states = list(type(next(iter(machine))))
+    kind: type[Enum] = type(next(iter(machine)))
+    states = list(kind)
     following = {now: [to for to in states if to in machine[now]] for now in states}
     arrows = [f"[*] --> {states[0]}"]
     arrows += [f"{now} --> {to}" for now in states for to in following[now] or ("[*]",)]
