@@ -6,6 +6,7 @@ replaces what is between them, ``rapport docs check`` and a test say where it is
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from pydantic.fields import FieldInfo
 
 from app import errors
 from app.db.migrate import ROOT
+from app.domain.order_states import ORDER_STATES
 from app.domain.pipeline import WAYS
+from app.domain.states import Machine
 from app.importing.preset import describe
 from app.importing.targets import ENTITIES as IMPORTED
 from app.importing.targets import NATURAL_KEYS, TargetField, target
@@ -270,6 +273,22 @@ def _presets(_: Any) -> str:
     return _table(("Preset", "Data"), [(f"`{name}`", said) for name, said in describe().items()])
 
 
+def _order_states(_: Any) -> str:
+    return _machine(ORDER_STATES)
+
+
+def _machine(machine: Machine[Any]) -> str:
+    """A state machine as a drawing, and as a table, with its states in the order of their enum."""
+    kind: type[Enum] = type(next(iter(machine)))
+    states = list(kind)
+    following = {now: [to for to in states if to in machine[now]] for now in states}
+    arrows = [f"[*] --> {states[0]}"]
+    arrows += [f"{now} --> {to}" for now in states for to in following[now] or ("[*]",)]
+    drawn = "\n".join(("```mermaid", "stateDiagram-v2", *(f"    {arrow}" for arrow in arrows), "```"))
+    rows = [(f"`{now}`", ", ".join(f"`{to}`" for to in following[now]) or "the end") for now in states]
+    return f"{drawn}\n\n{_table(('State', 'May become'), rows)}"
+
+
 def commands(command: Any, words: tuple[str, ...] = ("rapport",)) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command of the program with its words."""
     inner = getattr(command, "commands", None)
@@ -308,6 +327,7 @@ _SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "errors": _errors,
     "lists": _lists,
     "opportunity-ways": _opportunity_ways,
+    "order-states": _order_states,
     "imports": _imports,
     "presets": _presets,
     "commands": _commands,

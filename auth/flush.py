@@ -67,8 +67,11 @@ async def flush(connection: Any, work: Work, origin: Origin, action: str, subjec
         found.insert(table_of(entity), names, [_picked(row, names) for row in rows])
     updates: dict[tuple[type[Row], tuple[str, ...]], list[Any]] = {}
     for change in changes:
-        names = (*change.before, *_stamp(change.row, work.now))
-        updates.setdefault((type(change.row), names), []).append(change.row)
+        stamped = _stamp(change.row, work.now)
+        kind: type[Row] = type(change.row)
+        ours = {*written_by_database(kind), *stamped}
+        names = (*(name for name in change.before if name not in ours), *stamped)
+        updates.setdefault((kind, names), []).append(change.row)
     for (entity, names), rows in updates.items():
         found.update(table_of(entity), names, [_picked(row, ("id", *names)) for row in rows])
     told = [each.columns for each in events]

@@ -68,6 +68,11 @@ class Deed:
     given: Given
     origin: Origin
     target: UUID | None = None
+    of: type[Row] | None = None
+    """The entity of the target, where it is not that of the right: a deed then makes one from the other, and it is
+    enough to see the target."""
+    writes: Sequence[str] = ()
+    """The fields of the API that are written without being named in the input."""
     version: int | None = None
     """The version that the caller has seen; None where the action does not ask for it."""
     lock: Lock = "NO KEY UPDATE"
@@ -151,7 +156,7 @@ class Gate:
                 work.problems.refuse()
                 subject = work.subject or record
                 await flush(connection, work, deed.origin, deed.action, subject)
-                if target is None and subject is not None:
+                if (target is None or deed.of is not None) and subject is not None:
                     await self._made(connection, deed, access, subject)
                 done.facts = work.facts
                 done.records = {name: row.id for name, row in work.shown(record).items()}
@@ -186,7 +191,7 @@ class Gate:
         """The fields of the API that the input wants to write, where the action goes field by field."""
         if deed.action not in ("create", "update"):
             return []
-        return [_written(deed, name) for name in deed.given.values]
+        return [*deed.writes, *(_written(deed, name) for name in deed.given.values)]
 
     async def _load(self, connection: Any, deed: Deed, access: Access, given: Given, work: Work) -> Any:
         """The record that the deed is about, watched; the records that the input names are put into ``given``."""
@@ -198,7 +203,7 @@ class Gate:
         if deed.target is not None:
             at = found["id"]
             if at is None:
-                name = deed.entity.__name__
+                name = (deed.of or deed.entity).__name__
                 raise RefusedError(Problem(("id",), "NOT_FOUND", f"There is no {name} with this id that you may see."))
             self._allowed(deed, access, at)
             target = work.keep(at.row)
@@ -216,7 +221,10 @@ class Gate:
     def _wants(self, deed: Deed, access: Access) -> tuple[tuple[Want, ...], dict[str, UUID]]:
         ids = {name: reference.id for name, reference in deed.references.items()}
         wants = [Want(name, reference.entity) for name, reference in deed.references.items()]
-        if deed.target is not None:
+        if deed.target is not None and deed.of is not None:
+            ids["id"] = deed.target
+            wants.insert(0, Want("id", deed.of, deed.lock))
+        elif deed.target is not None:
             ids["id"] = deed.target
             asked = tuple(
                 name

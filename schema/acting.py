@@ -34,7 +34,9 @@ _KEY_LENGTH = 255
 class Act:
     """One mutation: ``rule`` done to a record of ``entity`` by whoever may ``action`` it.
 
-    ``references`` are the entities that its arguments name beside those that columns of the record refer to.
+    ``references`` are the entities that its arguments name beside those that columns of the record refer to. ``of`` is
+    the entity of the ``id`` that it takes, where that is another: what it makes a record of ``entity`` from; ``writes``
+    are then the fields that it fills.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Act:
         references: References | None = None,
         lock: Lock = "NO KEY UPDATE",
         include_deleted: bool = False,
+        of: type[Row] | None = None,
+        writes: Sequence[str] = (),
     ) -> None:
         self.action = action
         self.entity = entity
@@ -53,6 +57,8 @@ class Act:
         self.references = references or {}
         self.lock: Lock = lock
         self.include_deleted = include_deleted
+        self.of = of
+        self.writes = writes
 
     @property
     def guard(self) -> list[FieldExtension]:
@@ -72,7 +78,7 @@ class Act:
         """Perform it, and answer with ``payload``."""
         context = info.context
         access = await context.access()
-        target: UUID | None = None if id is None else to.record_id(self.entity, "id")(id)
+        target: UUID | None = None if id is None else to.record_id(self.of or self.entity, "id")(id)
         said = read_input(
             self.entity, arguments if input is None else input, () if input is None else ("input",), self.references
         )
@@ -84,6 +90,8 @@ class Act:
             problems=said.problems,
             origin=context.origin(),
             target=target,
+            of=self.of,
+            writes=self.writes,
             version=version,
             lock=self.lock,
             include_deleted=self.include_deleted,

@@ -11,6 +11,7 @@ import app.models as models
 from schema.context import Context
 from schema.mutations.customer import CustomerMutations
 from schema.mutations.opportunity import OpportunityMutations
+from schema.mutations.order import OrderMutations
 from schema.mutations.product import ProductMutations
 from schema.mutations.stage import StageMutations
 from schema.mutations.ticket import TicketMutations
@@ -40,7 +41,9 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(CustomerMutations, OpportunityMutations, ProductMutations, StageMutations, TicketMutations):
+class Mutation(
+    CustomerMutations, OpportunityMutations, OrderMutations, ProductMutations, StageMutations, TicketMutations
+):
     """What can be done."""
 
     @strawberry.mutation

@@ -74,6 +74,7 @@ async def load_demo(
     try:
         async with connection.transaction():
             roles = await _check(connection)
+            await connection.execute("SET LOCAL rapport.order_subtotals = 'checked at the end'")
             definitions = await set_aside(connection, _FILLED)
             frame = Frame(seed, Calendar(as_of))
             counts = await _copy_all(connection, make_shop(frame, customers, roles, password_hash), tell)
@@ -81,6 +82,7 @@ async def load_demo(
                 await connection.execute("SELECT setval($1, greatest($2, 1))", sequence, counts.get(table, 0))
             async for built in put_back(connection, definitions):
                 tell("indexes", built, len(definitions))
+            await connection.execute("SELECT check_order_subtotals()")
         await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()

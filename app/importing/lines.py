@@ -61,4 +61,8 @@ class OrderSums:
                     f"UPDATE orders o SET {', '.join(f'{name} = n.{name}' for name in columns)},"
                     f" version = o.version + 1, updated_at = now() FROM {differing}"
                 )
+        await connection.execute(
+            f"SELECT check_order_subtotals(coalesce(array_agg(n.id), '{{}}')) FROM {SUMS} n"
+            f" WHERE n.id IN (SELECT f.order_id FROM {FOUND} f WHERE f._problem IS NULL)"
+        )
         await connection.execute(f"DROP TABLE {SUMS}")

@@ -336,7 +336,7 @@ def _order(shop: _Shop, customer: Record, label: str | None = None, **values: An
         }
         | values,
     )
-    for _ in range(shop.random.randrange(5)):
+    lines = [
         shop.add(
             "order_lines",
             order_id=found["id"],
@@ -348,6 +348,9 @@ def _order(shop: _Shop, customer: Record, label: str | None = None, **values: An
             unit_price=Decimal(shop.pick(AMOUNTS[currency])),
             currency=currency,
         )
+        for _ in range(shop.random.randrange(5))
+    ]
+    _add_up(shop, found, lines, values.get("subtotal"))
     for earlier, later in list(zip((None, *STATUSES), STATUSES, strict=False))[: shop.random.randrange(4)]:
         shop.add(
             "order_status_changes",
@@ -359,6 +362,31 @@ def _order(shop: _Shop, customer: Record, label: str | None = None, **values: An
             reason=shop.pick(WORDS),
         )
     return found
+
+
+def _add_up(shop: _Shop, order: Record, lines: list[Record], wanted: Decimal | None) -> None:
+    """Make the subtotal what the lines add up to. Where it is ``wanted`` so, one line of that price is all there is."""
+    zero = order["discount"] * 0
+    for line in lines:
+        if line["quantity"] * line["unit_price"] >= 10**15:
+            line["quantity"] = 1
+    if wanted is not None:
+        for line in lines[1:]:
+            shop.tables["order_lines"].remove(line)
+        lines = lines[:1] or [
+            shop.add(
+                "order_lines",
+                order_id=order["id"],
+                position=0,
+                product_id=None,
+                sku="SKU-000",
+                name="Probe",
+                currency=order["currency"],
+            )
+        ]
+        lines[0] |= {"quantity": 1, "unit_price": wanted}
+    order["subtotal"] = sum((line["quantity"] * line["unit_price"] for line in lines), zero)
+    order["discount"] = min(order["discount"], order["subtotal"])
 
 
 STATUSES = ("PENDING_PAYMENT", "PAID", "SHIPPED", "DELIVERED", "COMPLETED", "CANCELLED", "REFUNDED")
