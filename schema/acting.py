@@ -34,7 +34,8 @@ _KEY_LENGTH = 255
 class Act:
     """One mutation: ``rule`` done to a record of ``entity`` by whoever may ``action`` it.
 
-    ``references`` are the entities that its arguments name beside those that columns of the record refer to.
+    ``references`` are the entities that its arguments name beside those that columns of the record refer to,
+    ``standing`` the tables of one row that the rule needs to know, by the name under which it finds the row.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Act:
         references: References | None = None,
         lock: Lock = "NO KEY UPDATE",
         include_deleted: bool = False,
+        standing: Mapping[str, type[Row]] | None = None,
     ) -> None:
         self.action = action
         self.entity = entity
@@ -53,6 +55,7 @@ class Act:
         self.references = references or {}
         self.lock: Lock = lock
         self.include_deleted = include_deleted
+        self.standing = standing or {}
 
     @property
     def guard(self) -> list[FieldExtension]:
@@ -89,6 +92,7 @@ class Act:
             include_deleted=self.include_deleted,
             references=said.references,
             listed=said.listed,
+            standing=self.standing,
             key=request_key(context, access),
         )
         done = await context.services.gate.perform(deed, access, Reading(info, payload))

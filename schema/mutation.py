@@ -10,6 +10,7 @@ from strawberry import Info
 import app.models as models
 from schema.context import Context
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.sla import SlaMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
@@ -37,7 +38,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(CustomerMutations, TicketMutations):
+class Mutation(CustomerMutations, TicketMutations, SlaMutations):
     """What can be done."""
 
     @strawberry.mutation

@@ -45,7 +45,7 @@ class Row(SQLModel):
     ``prefix`` opens the typed ids of its rows, ``parent`` names the relation that it follows in every right,
     ``searched`` the attributes that a search looks into, ``summaries`` its figures over related rows, ``listed`` the
     order in which it is listed where it is listed whole, ``newest`` the moment by which pages go that are asked for in
-    no order.
+    no order, ``only`` the id of the one row of a table that never has another.
     """
 
     model_config = {"ignored_types": (hybrid_property,)}
@@ -55,6 +55,7 @@ class Row(SQLModel):
     summaries: ClassVar[Mapping[str, Summary]] = {}
     listed: ClassVar[tuple[str, ...]] = ()
     newest: ClassVar[str] = "created_at"
+    only: ClassVar[UUID | None] = None
 
 
 class Entity(Row):
