@@ -28,7 +28,9 @@ TURNS = (
     *((NEW_YORK, day) for day in (date(2026, 3, 8), date(2026, 11, 1))),
     *((LORD_HOWE, day) for day in (date(2026, 4, 5), date(2026, 10, 4))),  # By half an hour.
     *((HAVANA, day) for day in (date(2026, 3, 8), date(2026, 11, 1))),  # At midnight: the day begins at one.
-    *((ST_JOHNS, day) for day in (date(2010, 3, 14), date(2010, 11, 7))),  # A minute after midnight, into the day before.
+    *(
+        (ST_JOHNS, day) for day in (date(2010, 3, 14), date(2010, 11, 7))
+    ),  # A minute after midnight, into the day before.
     (ZoneInfo("Pacific/Apia"), date(2011, 12, 30)),  # There was no such day.
     (ZoneInfo("Asia/Kathmandu"), date(2026, 6, 1)),  # An odd offset that never changes.
 )
@@ -119,7 +121,9 @@ def test_what_was_added_lies_between(case: tuple[Calendar, datetime], amount: ti
     if made.periods:
         end = add_business(made, start, amount)
         assert business_between(made, start, end) == amount
-        assert end == start if not amount else business_between(made, end - timedelta(microseconds=1), end) > timedelta(0)
+        assert (
+            end == start if not amount else business_between(made, end - timedelta(microseconds=1), end) > timedelta(0)
+        )
 
 
 @given(cases(), odd_amounts, odd_amounts)
@@ -210,7 +214,13 @@ def test_what_never_comes_ends_with_the_century_and_the_calendar() -> None:
     "text",
     [
         *("", "MONDAY", "MONDAY 9:00-12:00", "Monday 09:00-12:00", "MONDAY 09:00-09:00", "MONDAY 12:00-09:00"),
-        *("MONDAY 09:00-24:30", "MONDAY 24:00-24:00", "MONDAY 09:60-12:00", "MONDAY 09:00-25:00", "MONDAY 09:00-12:00 "),
+        *(
+            "MONDAY 09:00-24:30",
+            "MONDAY 24:00-24:00",
+            "MONDAY 09:60-12:00",
+            "MONDAY 09:00-25:00",
+            "MONDAY 09:00-12:00 ",
+        ),
         *("FEASTDAY 09:00-12:00", "MONDAY 09:00 - 12:00", "MONDAY ٠٩:00-12:00"),
     ],
 )

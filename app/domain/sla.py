@@ -115,7 +115,7 @@ def _stretches(calendar: Calendar, start: datetime, last: datetime) -> Iterator[
 
 
 def _constant(zone: ZoneInfo, start: datetime, last: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
-    """The time from ``start`` until after ``last``, a day or less at a time, with its offset from UTC, the same all through."""
+    """The time from ``start`` until after ``last``, cut into days and where the offset from UTC changes; with that."""
     here = start.replace(microsecond=0)
     before = _offset(zone, here)
     while here < last:

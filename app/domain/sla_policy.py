@@ -52,7 +52,9 @@ def _clock(zone: str, hours: Sequence[str], holidays: Sequence[date], targets: S
         found = minutes[f"{priority.lower()}_{target}_minutes"]
         return None if found is None else timedelta(minutes=found)
 
-    promises = {each: Promise(promised(each, "first_response"), promised(each, "resolution")) for each in TicketPriority}
+    promises = {
+        each: Promise(promised(each, "first_response"), promised(each, "resolution")) for each in TicketPriority
+    }
     return Clock(calendar(ZoneInfo(zone), periods, holidays), promises)
 
 
@@ -84,7 +86,7 @@ def _check_zone(work: Work, given: Given) -> None:
     zone = given.get("time_zone")
     if zone is not None and not is_zone(zone):
         shown = zone if len(zone) <= 60 else f"{zone[:57]}…"
-        said = f"timeZone is {shown!r}: it must be a name of the IANA database such as Europe/Berlin, or null for the shop's."
+        said = f"timeZone is {shown!r}: it must be an IANA name such as Europe/Berlin, or null for the shop's."
         work.problems.add(given.at("time_zone"), "INVALID", said)
 
 
@@ -110,7 +112,7 @@ def _checked_hours(work: Work, given: Given) -> list[Period]:
         period = read_period(text)
         where = (*path, str(number))
         if period is None:
-            said = "A period must be a weekday and hours such as MONDAY 09:00-12:30, at most until 24:00, and end after it begins."
+            said = "A period must be such as MONDAY 09:00-12:30: a weekday, and hours that end later, by 24:00, on it."
             work.problems.add(where, "INVALID", said)
             continue
         other = next((each for each in found if _overlap(each, period)), None)

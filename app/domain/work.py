@@ -33,14 +33,21 @@ class Shop:
     timezone: str
 
 
+def _no_rows(_: type[Row], __: str) -> RowScope:
+    return RowScope.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts; ``scope`` are the rows that the right in use covers, ``rows`` says which another right covers."""
+    """Who acts, or None on the command line; ``scope`` are the rows that the right in use covers.
 
-    user_id: UUID
+    ``rows`` says which rows another right covers.
+    """
+
+    user_id: UUID | None
     team_id: UUID | None
     scope: RowScope
-    rows: Callable[[type[Row], str], RowScope] = lambda entity, action: RowScope.NONE
+    rows: Callable[[type[Row], str], RowScope] = _no_rows
 
     def holds(self, action: str, entity: type[Row]) -> bool:
         """Whether the actor may do ``action`` to some rows of ``entity`` at least."""

@@ -10,11 +10,12 @@ from tests.matrix import CALLERS
 from tests.oracle.rows import Row
 from tests.writing.customers import DEEDS as CUSTOMERS
 from tests.writing.deeds import Deed, Office
+from tests.writing.sla import DEEDS as SLA
 from tests.writing.tickets import DEEDS as TICKETS
 
 pytestmark = pytest.mark.anyio
 
-DEEDS = (*CUSTOMERS, *TICKETS)
+DEEDS = (*CUSTOMERS, *TICKETS, *SLA)
 
 
 async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:

@@ -63,7 +63,8 @@ DEEDS = (
         "assignTicket",
         "assign",
         "Ticket",
-        f"mutation($id: ID!) {{ assignTicket(id: $id, userId: null) {{ ticket {{ id assignee {{ id }} }} {_PROBLEMS} }} }}",
+        "mutation($id: ID!) { assignTicket(id: $id, userId: null)"
+        f" {{ ticket {{ id assignee {{ id }} }} {_PROBLEMS} }} }}",
         about="Ticket",
         suits=lambda office, row: row.assignee_id is not None,
         variables=by_id,
