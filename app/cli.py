@@ -1,4 +1,4 @@
-"""The command line: ``rapport serve``, ``migrate``, ``demo``, ``import``, ``user``, ``schema``, ``docs``."""
+"""The command line: ``rapport serve``, ``migrate``, ``demo``, ``import``, ``user``, ``sla``, ``schema``, ``docs``."""
 
 import asyncio
 import getpass
@@ -33,15 +33,18 @@ from app.logs import configure_logs
 from app.main import create_app
 from app.secret import WeakSecretError, server_secret
 from app.settings import Settings, get_settings, setting_name
+from app.sla_file import PolicyRefusedError, print_policy, set_from_file
 from auth.builtin import sync_built_in_roles
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
 user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
+sla_app = typer.Typer(no_args_is_help=True, help="What is promised for tickets, and business hours.")
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
+cli.add_typer(sla_app, name="sla")
 cli.add_typer(schema_app, name="schema")
 cli.add_typer(docs_app, name="docs")
 
@@ -63,6 +66,7 @@ _MISTAKES = (
     ImportRefusedError,
     WeakSecretError,
     DocsRefusedError,
+    PolicyRefusedError,
 )
 
 
@@ -340,6 +344,19 @@ async def _named(connection: asyncpg.Connection, table: str, name: str) -> objec
             return row["id"]
     names = ", ".join(row["name"] for row in rows) or "none yet"
     raise UserMistakeError(f"There is no {table[:-1]} {name!r}; there are: {names}.")
+
+
+@sla_app.command(name="show")
+def sla_show() -> None:
+    """Print the SLA policy, as sla set takes it."""
+    typer.echo(_with_database(print_policy))
+
+
+@sla_app.command(name="set")
+def sla_set(file: Annotated[Path, typer.Argument(help="The TOML file; it says everything.")]) -> None:
+    """Make the SLA policy that of a file. Tickets keep the due times that they have."""
+    changed = _with_database(lambda url: set_from_file(url, file, get_settings()))
+    _console.print("Set the policy." if changed else "The policy is this one already.")
 
 
 @schema_app.command(name="print")

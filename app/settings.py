@@ -3,8 +3,9 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -64,6 +65,15 @@ class Settings(BaseSettings):
     )
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
+
+    @field_validator("shop_timezone")
+    @classmethod
+    def _is_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("It has to be a name of the IANA time zone database, such as Europe/Berlin") from None
+        return name
 
     @property
     def production(self) -> bool:

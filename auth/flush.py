@@ -5,7 +5,7 @@ prepared once, and one row and a thousand go the same way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -161,6 +161,8 @@ def _exact(value: Any) -> Any:
     if isinstance(value, Decimal | UUID):
         # asyncpg's UUIDs are a subclass, which orjson does not take for one.
         return str(value)
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(microseconds=1)} microseconds"
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
     raise TypeError(f"{type(value).__name__} has no place in a row")

@@ -17,7 +17,7 @@ from app.db.ids import print_id
 from app.db.lanes import Lanes
 from app.domain.given import Given
 from app.domain.problems import Problem, RefusedError
-from app.domain.work import Actor, Shop, Work
+from app.domain.work import Actor, RightMissingError, Shop, Work
 from app.errors import ForbiddenError
 from app.models.base import Row, utcnow
 from app.models.enums import FieldAccess, RowScope
@@ -80,6 +80,8 @@ class Deed:
     references: Mapping[str, Reference] = field(default_factory=dict)
     listed: Mapping[str, tuple[type[Row], Mapping[UUID, tuple[str, ...]]]] = field(default_factory=dict)
     """Records that an input names in lists: by name, the entity and each id's path."""
+    standing: Mapping[str, type[Row]] = field(default_factory=dict)
+    """Tables of one row which the rule needs to know, by the name under which it finds the row in ``given.rows``."""
     problems: Sequence[Problem] = ()
     """What is wrong with the input already."""
     key: Key | None = None
@@ -149,7 +151,8 @@ class Gate:
                         done.records, done.facts, done.problems = earlier
                         done.answer = await self._again(connection, access, answer, prepared, done)
                         return done
-                work = Work(connection, Actor(access.user_id, access.team_id, scope), self._shop, utcnow())
+                actor = Actor(access.user_id, access.team_id, scope, access.rights.rows)
+                work = Work(connection, actor, self._shop, utcnow())
                 work.problems.found += deed.problems
                 target = await self._load(connection, deed, access, given, work)
                 record = await deed.rule(work, target, given)
@@ -158,11 +161,16 @@ class Gate:
                 await flush(connection, work, deed.origin, deed.action, subject)
                 if (target is None or deed.of is not None) and subject is not None:
                     await self._made(connection, deed, access, subject)
+                for action, row in work.needed:
+                    if not await self._covers(connection, access, action, row):
+                        raise forbidden(access, action, type(row), record=row)
                 done.facts = work.facts
                 done.records = {name: row.id for name, row in work.shown(record).items()}
                 if deed.key is not None:
                     await remember(connection, deed.key, done.records, done.facts)
                 done.answer = await answer.read(connection, prepared, access, done.records)
+        except RightMissingError as missing:
+            raise forbidden(access, missing.action, missing.entity) from missing
         except asyncpg.UniqueViolationError as error:
             raise _taken(deed, error) from error
         return done
@@ -211,6 +219,9 @@ class Gate:
                 raise RefusedError(await conflict(connection, access, target, deed.version))
         for name, reference in deed.references.items():
             given.rows[name] = self._referred(work, reference, found[name])
+        for name in deed.standing:
+            at = found[name]
+            given.rows[name] = at.row if at is not None else None
         for name, (entity, paths) in deed.listed.items():
             rows = await self._rows.all_of(connection, access, Want(name, entity), list(paths))
             for id, path in paths.items():
@@ -232,6 +243,10 @@ class Gate:
                 if (rule := access.rights.writing(deed.entity, deed.action, name)).access is not rule.otherwise
             )
             wants.insert(0, Want("id", deed.entity, deed.lock, deed.action, asked, deed.include_deleted))
+        for name, entity in deed.standing.items():
+            assert entity.only is not None, f"{entity.__name__} may have more rows than one"
+            ids[name] = entity.only
+            wants.append(Want(name, entity, standing=True))
         return tuple(wants), ids
 
     def _allowed(self, deed: Deed, access: Access, at: Found) -> None:
@@ -258,8 +273,15 @@ class Gate:
             seen = access.rights.rows(deed.references[parent].entity) if parent in deed.references else RowScope.ALL
             if WIDTH[scope] >= WIDTH[seen]:
                 return
-        if not await self._rows.covers(connection, access, deed.entity, deed.action, record.id):
+        if not await self._covers(connection, access, deed.action, record):
             raise forbidden(access, deed.action, deed.entity, record=record)
+
+    async def _covers(self, connection: Any, access: Access, action: str, record: Any) -> bool:
+        """Whether the right to ``action`` covers a record as it is now."""
+        entity = type(record)
+        if access.rights.rows(entity, action) is RowScope.ALL:
+            return True
+        return await self._rows.covers(connection, access, entity, action, record.id)
 
 
 def forbidden(

@@ -14,7 +14,7 @@ from app.models.enums import FieldAccess, RowScope
 from auth.access import ENTITY_CLASSES, Access, Granted, Rights
 from auth.policy import FieldRule
 
-_ONLY_ALL = {"Stage", "Product", "Team"}
+_ONLY_ALL = {"Stage", "Product", "Team", "SlaPolicy"}
 _KEPT = 10_000
 
 _CALLER = """

@@ -38,6 +38,9 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "assignee assignedBy firstResponseDueAt resolutionDueAt firstRespondedAt resolvedAt closedAt isOverdue "
             "satisfaction comments createdAt updatedAt deletedAt version externalRefs",
             "TicketComment": "author body internal createdAt",
+            "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
+            "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
+            "urgentFirstResponseMinutes urgentResolutionMinutes version",
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
@@ -58,6 +61,9 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Opportunity": "name customer contact owner product stage amount probability expectedCloseOn externalRefs",
             "Order": "customer opportunity channel discount shippingFee placedAt lines externalRefs",
             "Ticket": "customer contact order subject description kind category priority channel assignee externalRefs",
+            "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
+            "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
+            "urgentFirstResponseMinutes urgentResolutionMinutes",
         }.items()
     }
 )
@@ -122,7 +128,7 @@ _SELL = "create update pay ship deliver complete cancel"
 _SERVE = "create update comment pending resolve close reopen rate"
 
 
-_PEOPLE = {"Team": _read(ALL)}
+_SHOP = {"Team": _read(ALL), "SlaPolicy": _read(ALL)}
 
 
 def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:
@@ -155,6 +161,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 **_orders(ALL, f"{_SELL} refund import export history"),
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
                 "TicketComment": _COMMENTS,
+                "SlaPolicy": _read(ALL) | _may(ALL, "update"),
             },
         ),
         "AUDITOR": BuiltInRole(
@@ -178,7 +185,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "TicketComment": _may(TEAM, "read readInternal writeInternal"),
                 **_users(TEAM),
                 **_catalogue("export history"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
         "SALES": BuiltInRole(
@@ -193,7 +200,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "TicketComment": _may(OWN, "read readInternal writeInternal"),
                 **_users(OWN),
                 **_catalogue("history"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
         "SUPPORT": BuiltInRole(
@@ -214,7 +221,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "TicketComment": _COMMENTS,
                 **_users(OWN),
                 **_catalogue("history"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
         "MARKETING": BuiltInRole(
@@ -227,7 +234,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 **_orders(ALL, "history"),
                 **_users(OWN),
                 **_catalogue("history"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
         "ANALYST": BuiltInRole(
@@ -245,7 +252,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL, _masked("subject") | _hidden("description")) | _may(ALL, "export"),
                 **_users(OWN),
                 **_catalogue("export"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
         "INTEGRATION": BuiltInRole(
@@ -261,7 +268,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "User": _read(ALL, _hidden("email", "role", "lastLoginAt")),
                 "Role": _read(OWN),
                 **_catalogue(f"{_KEEP} export history"),
-                **_PEOPLE,
+                **_SHOP,
             },
         ),
     }

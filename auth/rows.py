@@ -31,7 +31,8 @@ class Want:
 
     A row that is only referred to is held in place (KEY SHARE), so that it cannot be deleted or merged meanwhile; one
     to be changed is locked against other changes, one to be deleted or merged against references as well. ``fields``
-    are those of the API about which the row itself decides whether ``action`` may write them.
+    are those of the API about which the row itself decides whether ``action`` may write them. A ``standing`` row is one
+    that the rule needs to know: it is read as it is, whoever may see it, and not held.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Want:
     action: str | None = None
     fields: tuple[str, ...] = ()
     include_deleted: bool = False
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def _query(access: Access, want: Want, row: Any, at: ColumnElement[bool]) -> Sel
         rule = access.rights.grants[entity.__name__][want.action or ""].fields[name]
         on = _holds(in_scope(entity, row, rule.on_rows, "row"))
         shown.append((on if rule.access is FieldAccess.READ else on.is_not(True)).label(f"#f{place}"))
+    if want.standing:
+        return select(*shown).select_from(row).where(at)
     seen = access.rows(entity, row, "row", include_deleted=want.include_deleted)
     query = select(*shown).select_from(row).where(at, *seen)
     return query.with_for_update(of=row, read=want.lock == "KEY SHARE", key_share=want.lock != "UPDATE")

@@ -34,7 +34,8 @@ _KEY_LENGTH = 255
 class Act:
     """One mutation: ``rule`` done to a record of ``entity`` by whoever may ``action`` it.
 
-    ``references`` are the entities that its arguments name beside those that columns of the record refer to. ``of`` is
+    ``references`` are the entities that its arguments name beside those that columns of the record refer to,
+    ``standing`` the tables of one row that the rule needs to know, by the name under which it finds the row. ``of`` is
     the entity of the ``id`` that it takes, where that is another: what it makes a record of ``entity`` from; ``writes``
     are then the fields that it fills.
     """
@@ -50,6 +51,7 @@ class Act:
         include_deleted: bool = False,
         of: type[Row] | None = None,
         writes: Sequence[str] = (),
+        standing: Mapping[str, type[Row]] | None = None,
     ) -> None:
         self.action = action
         self.entity = entity
@@ -59,6 +61,7 @@ class Act:
         self.include_deleted = include_deleted
         self.of = of
         self.writes = writes
+        self.standing = standing or {}
 
     @property
     def guard(self) -> list[FieldExtension]:
@@ -97,6 +100,7 @@ class Act:
             include_deleted=self.include_deleted,
             references=said.references,
             listed=said.listed,
+            standing=self.standing,
             key=request_key(context, access),
         )
         done = await context.services.gate.perform(deed, access, Reading(info, payload))

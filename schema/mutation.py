@@ -13,6 +13,7 @@ from schema.mutations.customer import CustomerMutations
 from schema.mutations.opportunity import OpportunityMutations
 from schema.mutations.order import OrderMutations
 from schema.mutations.product import ProductMutations
+from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
@@ -42,7 +43,13 @@ class SignInPayload:
 
 @strawberry.type
 class Mutation(
-    CustomerMutations, OpportunityMutations, OrderMutations, ProductMutations, StageMutations, TicketMutations
+    CustomerMutations,
+    OpportunityMutations,
+    OrderMutations,
+    ProductMutations,
+    SlaMutations,
+    StageMutations,
+    TicketMutations,
 ):
     """What can be done."""
 

@@ -15,6 +15,7 @@ from schema.types.order import Order, OrderConnection, OrderFilter, OrderOrder
 from schema.types.product import Product, ProductConnection, ProductFilter, ProductOrder
 from schema.types.role import Role
 from schema.types.shop import Shop
+from schema.types.sla import SlaPolicy
 from schema.types.stage import Stage
 from schema.types.team import Team
 from schema.types.ticket import Ticket, TicketConnection, TicketFilter, TicketOrder
@@ -195,6 +196,11 @@ class Query:
         search: str | None = UNSET,
     ) -> UserConnection:
         """The users that the caller may see, page by page."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.SlaPolicy))
+    async def sla_policy(self, info: Asked) -> SlaPolicy:
+        """What the shop promises for tickets, and its business hours."""
         return await whole(info)
 
     @strawberry.field(extensions=can("read", models.Stage))

@@ -33,6 +33,7 @@ from app.reading.read import (
     MoneyField,
     Nodes,
     NodesRead,
+    Operand,
     Page,
     PageFact,
     PageInfo,
@@ -166,12 +167,15 @@ class Selection:
         if order is None:
             order = tuple(Term(attribute) for attribute in entity.listed) if _plural(definition) else ()
         identity = given.get("id")
+        id = identity.operand(to.record_id(entity, "id")) if identity else None
+        if id is None and entity.only is not None:
+            id = Operand(to.itself, constant=entity.only)
         return Read(
             entity,
             fields=self._fields(entity, kind, collected),
             order=order,
             include_deleted=_flag(given, "includeDeleted"),
-            id=identity.operand(to.record_id(entity, "id")) if identity else None,
+            id=id,
         )
 
     def _connection(

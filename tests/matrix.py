@@ -50,6 +50,7 @@ _WAYS = {
     **{entity: ((entity,), f"{name}(first: 3) {{ nodes {{ %s }} }}") for entity, name in LISTS.items()},
     "Stage": (("Stage",), "stages { %s }"),
     "Team": (("Team",), "teams { %s }"),
+    "SlaPolicy": (("SlaPolicy",), "slaPolicy { %s }"),
     "Role": (("Role",), "roles { %s }"),
     "StageChange": (("Opportunity", "StageChange"), "opportunities(first: 3) { nodes { stageChanges { %s } } }"),
     "OrderLine": (("Order", "OrderLine"), "orders(first: 3) { nodes { lines { %s } } }"),

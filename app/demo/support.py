@@ -11,7 +11,7 @@ _TICKET_COLUMNS = (
     *RECORD_COLUMNS,
     *("number", "customer_id", "contact_id", "order_id", "subject", "description", "kind", "category", "priority"),
     *("status", "channel", "assignee_id", "assigned_by_id", "first_response_due_at", "resolution_due_at"),
-    *("first_responded_at", "resolved_at", "closed_at", "satisfaction", "deleted_at"),
+    *("pending_since", "first_responded_at", "resolved_at", "closed_at", "satisfaction", "deleted_at"),
 )
 _COMMENT_COLUMNS = ("id", "ticket_id", "author_id", "body", "internal", "created_at")
 _OPEN, _PENDING, _RESOLVED, _CLOSED = (text(status.value) for status in TicketStatus)
@@ -109,6 +109,7 @@ class _Maker:
                 by,
                 time(created + respond if promised else None),
                 time(created + resolve if promised else None),
+                time(responded if waiting else None),
                 time(responded),
                 time(resolved),
                 time(closed),

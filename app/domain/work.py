@@ -4,7 +4,7 @@ Rules change rows by plain assignment. What differs from what was loaded is foun
 database, the audit log and the outbox together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -33,13 +33,34 @@ class Shop:
     timezone: str
 
 
+def _no_rows(_: type[Row], __: str) -> RowScope:
+    return RowScope.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts; ``scope`` are the rows that the right in use covers."""
+    """Who acts, or None on the command line; ``scope`` are the rows that the right in use covers.
 
-    user_id: UUID
+    ``rows`` says which rows another right covers.
+    """
+
+    user_id: UUID | None
     team_id: UUID | None
     scope: RowScope
+    rows: Callable[[type[Row], str], RowScope] = _no_rows
+
+    def holds(self, action: str, entity: type[Row]) -> bool:
+        """Whether the actor may do ``action`` to some rows of ``entity`` at least."""
+        return self.rows(entity, action) is not RowScope.NONE
+
+
+class RightMissingError(Exception):
+    """A rule needs another right of the actor than the one in use, and there is none."""
+
+    def __init__(self, action: str, entity: type[Row]) -> None:
+        super().__init__(f"{action} {entity.__name__}")
+        self.action = action
+        self.entity = entity
 
 
 @dataclass(slots=True)
@@ -64,6 +85,8 @@ class Work:
         """Facts for the audit event beside the changes of the record, by field: before and after."""
         self.facts: dict[str, Any] = {}
         """What the payload says besides records, as JSON holds it."""
+        self.needed: list[tuple[str, Any]] = []
+        """Further rights, each with the row that it has to cover."""
         self.subject: Any = None
         """The record that the audit event is about, where it is not the one that the payload shows."""
         self._also: dict[str, Any] = {}
@@ -87,6 +110,12 @@ class Work:
     def tell(self, field: str, before: Any = None, after: Any = None) -> None:
         """Add a fact to the audit event, such as a reason or a list of lines, under a name of the API."""
         self.told[field] = {"before": before, "after": after}
+
+    def need(self, action: str, row: Row) -> None:
+        """Ask for another right than the one in use: on some rows here and now, on this row before anything is kept."""
+        if not self.actor.holds(action, type(row)):
+            raise RightMissingError(action, type(row))
+        self.needed.append((action, row))
 
     def show(self, name: str, row: Row) -> None:
         """Let the payload show another record in its field ``name``."""

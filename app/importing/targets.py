@@ -46,7 +46,7 @@ REFERENCED = frozenset({"customer", "contact", "product", "opportunity", "order"
 
 _NOT_IMPORTED = frozenset(
     {"id", "version", "access_version", "password_hash", "last_login_at", "updated_at", "deleted_at", "merged_into_id"}
-    | {"subtotal", "total"}
+    | {"subtotal", "total", "pending_since", "paused"}
 )
 # What the database can work out where the file says nothing, so that the map need not name it.
 FALLBACKS: Mapping[str, frozenset[str]] = {

@@ -8,6 +8,7 @@ from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
 from app.models.outbox import OutboxEvent
 from app.models.product import Product
+from app.models.sla import SlaPolicy
 from app.models.stage import Stage
 from app.models.ticket import Ticket, TicketComment
 from auth.models import AuditEvent, FieldGrant, Grant, IdempotencyKey, Role, Session, Team, User
@@ -28,6 +29,7 @@ __all__ = [
     "Product",
     "Role",
     "Session",
+    "SlaPolicy",
     "Stage",
     "StageChange",
     "Team",

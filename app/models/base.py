@@ -45,7 +45,8 @@ class Row(SQLModel):
     ``prefix`` opens the typed ids of its rows, ``parent`` names the relation that it follows in every right,
     ``searched`` the attributes that a search looks into, ``summaries`` its figures over related rows, ``listed`` the
     order in which it is listed where it is listed whole, ``newest`` the moment by which pages go that are asked for in
-    no order. ``outlasts`` says that a row is shown by those that refer to it also when it is deleted.
+    no order, ``only`` the id of the one row of a table that never has another. ``outlasts`` says that a row is shown by
+    those that refer to it also when it is deleted.
     """
 
     model_config = {"ignored_types": (hybrid_property,)}
@@ -56,6 +57,7 @@ class Row(SQLModel):
     listed: ClassVar[tuple[str, ...]] = ()
     newest: ClassVar[str] = "created_at"
     outlasts: ClassVar[bool] = False
+    only: ClassVar[UUID | None] = None
 
 
 class Entity(Row):

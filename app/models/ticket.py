@@ -1,10 +1,22 @@
 """Tickets: what customers ask and complain about, and what was said to it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, and_, case, func, literal_column, or_
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    Integer,
+    Interval,
+    UniqueConstraint,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    text,
+)
 from sqlmodel import Field, Relationship
 
 from app.models.base import Entity, Record, choice, moment, number, ordered, searched, short, utcnow, words
@@ -32,15 +44,22 @@ def _urgency(row: Any) -> Any:
 
 
 def _overdue(row: Any) -> Any:
+    waiting = row.status == literal_column(f"'{TicketStatus.PENDING}'")
+    clock = case((waiting, func.coalesce(row.pending_since, func.now())), else_=func.now())
     late = or_(
-        row.resolution_due_at < func.now(),
-        and_(row.first_responded_at.is_(None), row.first_response_due_at < func.now()),
+        row.resolution_due_at < clock,
+        and_(row.first_responded_at.is_(None), row.first_response_due_at < clock),
     )
     return func.coalesce(and_(row.status.in_([literal_column(f"'{status}'") for status in _UNSETTLED]), late), False)
 
 
 class Ticket(Record, table=True):
-    """A request of a customer. ``assigned_by`` is whoever gave it to the assignee."""
+    """A request of a customer. ``assigned_by`` is whoever gave it to the assignee.
+
+    Its clock stands still while it is PENDING, RESOLVED or CLOSED. ``paused`` is the business time of all pauses that
+    are over; the due times hold it already. Of a ticket that was PENDING before there were pauses, ``pending_since`` is
+    not known: its clock goes on.
+    """
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -87,6 +106,10 @@ class Ticket(Record, table=True):
     assigned_by_id: UUID | None = Field(default=None, foreign_key="users.id")
     first_response_due_at: datetime | None = moment()
     resolution_due_at: datetime | None = moment()
+    pending_since: datetime | None = moment()
+    paused: timedelta = Field(
+        default=timedelta(0), sa_type=Interval, nullable=False, sa_column_kwargs={"server_default": text("'0'")}
+    )
     first_responded_at: datetime | None = moment()
     resolved_at: datetime | None = moment()
     closed_at: datetime | None = moment()
@@ -108,8 +131,9 @@ class Ticket(Record, table=True):
 
     @computed("status", "resolution_due_at", "first_responded_at", "first_response_due_at", expression=_overdue)
     def is_overdue(self: Any) -> Any:
-        """Whether it is unsettled past its resolution time, or unanswered past its first response time."""
-        now = utcnow()
+        """Whether it is unsettled past its resolution time, or unanswered past its first response time; of a pending
+        one, whether it was when its pause began."""
+        now = (self.status == TicketStatus.PENDING and self.pending_since) or utcnow()
         late = self.resolution_due_at is not None and self.resolution_due_at < now
         unanswered = self.first_responded_at is None and self.first_response_due_at is not None
         return self.status in _UNSETTLED and (late or (unanswered and self.first_response_due_at < now))

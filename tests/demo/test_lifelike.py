@@ -106,7 +106,7 @@ NULLABLE = {
     "orders": "opportunity_id channel paid_at shipped_at delivered_at completed_at cancelled_at refunded_at",
     "order_status_changes": "from_status changed_by_id reason",
     "tickets": "contact_id order_id description category assignee_id assigned_by_id first_response_due_at "
-    "resolution_due_at first_responded_at resolved_at closed_at satisfaction",
+    "resolution_due_at pending_since first_responded_at resolved_at closed_at satisfaction",
     "users": "team_id password_hash last_login_at",
     "teams": "region",
 }

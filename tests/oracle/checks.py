@@ -29,7 +29,7 @@ PLURAL = {
     "tickets": "Ticket",
     "users": "User",
 }
-PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role"}
+PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role", "slaPolicy": "SlaPolicy"}
 LARGEST = 200
 MOST_WORDS = 8
 

@@ -185,6 +185,8 @@ class _Run:
             entity = checks.PLURAL[name]
             deleted = args.get("includeDeleted", False)
             return self._connection(entity, [r for r in self.rows.all(entity) if self._seen(r, deleted)], args)
+        if name == "slaPolicy":
+            return self.rows.all("SlaPolicy")[0]
         return self._plain(name, [r for r in self.rows.all(checks.PLAIN[name]) if rights.visible(r)])
 
     def _seen(self, row: Row, deleted: bool) -> bool:

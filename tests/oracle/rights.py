@@ -250,10 +250,11 @@ class Rights:
     def _overdue(self, row: Row) -> bool:
         if row.status not in ("OPEN", "PENDING"):
             return False
-        if row.resolution_due_at is not None and row.resolution_due_at < self.now:
+        now = (row.pending_since if row.status == "PENDING" else None) or self.now
+        if row.resolution_due_at is not None and row.resolution_due_at < now:
             return True
         due = row.first_response_due_at
-        return row.first_responded_at is None and due is not None and bool(due < self.now)
+        return row.first_responded_at is None and due is not None and bool(due < now)
 
 
 def minor_units(currency: str) -> int:

@@ -414,6 +414,7 @@ def _ticket(shop: _Shop, customer: Record, label: str | None = None, **values: A
             "assigned_by_id": giver,
             "first_response_due_at": shop.pick((None, TIMES[0], TIMES[4], FAR)),
             "resolution_due_at": shop.pick((None, TIMES[0], TIMES[4], FAR, FAR)),
+            "pending_since": None,
             "first_responded_at": shop.maybe(shop.pick(TIMES), 50),
             "resolved_at": shop.maybe(shop.pick(TIMES), 30),
             "closed_at": shop.maybe(shop.pick(TIMES), 20),
@@ -422,6 +423,9 @@ def _ticket(shop: _Shop, customer: Record, label: str | None = None, **values: A
         }
         | values,
     )
+    if found["status"] == "PENDING":
+        # Before, between and after the times at which tickets are due; of some it is not known.
+        found["pending_since"] = (None, TIMES[6], TIMES[0], TIMES[3], TIMES[5])[len(shop.tables["tickets"]) % 5]
     for _ in range(shop.random.randrange(4)):
         shop.add(
             "ticket_comments",

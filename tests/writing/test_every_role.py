@@ -13,12 +13,13 @@ from tests.writing.deeds import Deed, Office
 from tests.writing.opportunities import DEEDS as OPPORTUNITIES
 from tests.writing.orders import DEEDS as ORDERS
 from tests.writing.products import DEEDS as PRODUCTS
+from tests.writing.sla import DEEDS as SLA
 from tests.writing.stages import DEEDS as STAGES
 from tests.writing.tickets import DEEDS as TICKETS
 
 pytestmark = pytest.mark.anyio
 
-DEEDS = (*CUSTOMERS, *OPPORTUNITIES, *ORDERS, *PRODUCTS, *STAGES, *TICKETS)
+DEEDS = (*CUSTOMERS, *OPPORTUNITIES, *ORDERS, *PRODUCTS, *SLA, *STAGES, *TICKETS)
 
 
 async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:
