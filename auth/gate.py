@@ -286,6 +286,9 @@ def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     attribute = _TAKEN.get(str(error.constraint_name))
     if attribute is None:
         return cast(Exception, error)
+    if deed.action == "restore":
+        said = f"The {attribute} of this {deed.entity.__name__} is taken by now: change that of the live one first."
+        return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": attribute}))
     if attribute not in deed.given.values:
         return NumberTakenError()
     name = deed.given.at(attribute)[-1]
