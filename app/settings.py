@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     max_cost: int = Field(default=100_000, ge=1, description="Rows that an operation may touch.")
     max_body_bytes: int = Field(default=262_144, ge=1, description="Bytes in a request body.")
     max_filter_terms: int = Field(default=200, ge=1, description="Comparisons in the filters of an operation.")
+    lookup_per_minute: int = Field(
+        default=30, ge=1, description="Times a minute that a user may look customers up, each worker."
+    )
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 

@@ -9,7 +9,10 @@ from strawberry import Info
 
 import app.models as models
 from schema.context import Context
+from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.merging import MergingMutations
+from schema.mutations.person import PersonMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
@@ -37,7 +40,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(CustomerMutations, TicketMutations):
+class Mutation(CustomerMutations, ContactMutations, MergingMutations, PersonMutations, TicketMutations):
     """What can be done."""
 
     @strawberry.mutation

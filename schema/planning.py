@@ -37,7 +37,10 @@ class Plan:
 class Planner:
     """Makes plans and keeps the most recent. A plan holds for all callers of one fingerprint: it knows no caller."""
 
-    def __init__(self, schema: GraphQLSchema, cursors: CursorKeys, settings: Settings) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, cursors: CursorKeys, settings: Settings, *, trigrams: bool = True
+    ) -> None:
+        self._trigrams = trigrams
         self._schema = schema
         self._cursors = cursors
         self._settings = settings
@@ -82,7 +85,7 @@ class Planner:
             refuse_above("filter terms", terms, self._settings.max_filter_terms)
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
-        return Plan(compile_read(authorize(root, access), self._cursors), price)
+        return Plan(compile_read(authorize(root, access), self._cursors, trigrams=self._trigrams), price)
 
 
 def _restores(entity: type[Row], access: Access) -> bool:
