@@ -223,8 +223,7 @@ class Gate:
             target = work.keep(at.row)
             if deed.version is not None and deed.version != target.version:
                 raise RefusedError(await conflict(connection, access, target, deed.version))
-        for name, reference in deed.references.items():
-            given.rows[name] = self._referred(work, reference, found[name])
+        self._refer(work, deed, given, found)
         for name, (entity, paths) in deed.listed.items():
             rows = await self._rows.all_of(connection, access, Want(name, entity), list(paths))
             for id, path in paths.items():
@@ -255,9 +254,16 @@ class Gate:
         _, found = await self._rows.one_each(connection, access, wants, ids)
         if (at := found["id"]) is not None:
             self._allowed(deed, access, at)
-        for name, reference in deed.references.items():
-            given.rows[name] = self._referred(work, reference, found[name])
+        self._refer(work, deed, given, found)
         return given
+
+    def _refer(self, work: Work, deed: Deed, given: Given, found: Mapping[str, Found | None]) -> None:
+        """Put the records that the input names into ``given``. Of a merged one, the survivor answers for the id: what
+        is written is the survivor's."""
+        for name, reference in deed.references.items():
+            row = given.rows[name] = self._referred(work, reference, found[name])
+            if row is not None and f"{name}_id" in given.values:
+                given.values[f"{name}_id"] = row.id
 
     def _wants(self, deed: Deed, access: Access) -> tuple[tuple[Want, ...], dict[str, UUID]]:
         ids = {name: reference.id for name, reference in deed.references.items()}

@@ -44,7 +44,7 @@ class RevealPayload(Payload):
     def customer(self) -> RevealedDetails | None:
         """The details; null when they were not opened."""
         found = self.shown.get(_DETAILS)
-        return None if found is None else RevealedDetails(**orjson.loads(found.contents))
+        return None if found is None else RevealedDetails(**orjson.loads(orjson.dumps(found)))
 
 
 class Revealing:
