@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 import strawberry
-from strawberry import Info
+from strawberry import UNSET, Info
 
 import app.models as models
 from app.domain import customers, merging, unmerging
@@ -55,7 +55,7 @@ class MergingMutations:
         info: Asked,
         keep_id: strawberry.ID,
         merge_ids: list[strawberry.ID],
-        overrides: UpdateCustomerInput | None = None,
+        overrides: UpdateCustomerInput | None = UNSET,
         dry_run: bool = False,
     ) -> MergePayload:
         """Merge up to 20 customers into one: all that belongs to them moves, what the kept one lacks is filled in from
@@ -89,7 +89,7 @@ def _merging(
         paths.setdefault(id, ("mergeIds", str(number)))
     values = {"keep_id": keep, "merge_ids": merge, "dry_run": dry_run}
     origin, inner, problems = info.context.origin(), None, []
-    if overrides is not None:
+    if overrides:
         said = read_input(models.Customer, overrides, ("overrides",), {})
         problems = said.problems
         if said.given.values or problems:

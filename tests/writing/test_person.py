@@ -185,20 +185,15 @@ async def test_nothing_that_tells_who_it_was_is_left_anywhere(office: Office) ->
         given |= {"city": secret, "externalRefs": [{"system": "erp9", "id": secret + typed_id(row)}]}
         answer = await office.do(UPDATE, "ADMIN", id=typed_id(row), version=version, input=given)
         assert answer["data"]["updateCustomer"]["errors"] == []
-    await run(
-        f"UPDATE contacts SET first_name = '{secret}', email = '{secret}', birthday = '1990-05-05' WHERE customer_id = $1",
-        one.id,
-    )
-    await run(f"UPDATE tickets SET subject = '{secret}', description = '{secret}' WHERE customer_id = $1", one.id)
-    await run(
-        f"UPDATE ticket_comments SET body = '{secret}' WHERE ticket_id IN (SELECT id FROM tickets WHERE customer_id = $1)",
-        one.id,
-    )
-    await run(f"UPDATE opportunities SET name = '{secret}', loss_notes = '{secret}' WHERE customer_id = $1", two.id)
-    await run(
-        f"UPDATE order_status_changes SET reason = '{secret}' WHERE order_id IN (SELECT id FROM orders WHERE customer_id = $1)",
-        one.id,
-    )
+    mine, theirs = "WHERE customer_id = $1", "IN (SELECT id FROM {} WHERE customer_id = $1)"
+    for statement in (
+        f"UPDATE contacts SET first_name = '{secret}', email = '{secret}', birthday = '1990-05-05' {mine}",
+        f"UPDATE tickets SET subject = '{secret}', description = '{secret}' {mine}",
+        f"UPDATE ticket_comments SET body = '{secret}' WHERE ticket_id {theirs.format('tickets')}",
+        f"UPDATE order_status_changes SET reason = '{secret}' WHERE order_id {theirs.format('orders')}",
+    ):
+        await run(statement, one.id)
+    await run(f"UPDATE opportunities SET name = '{secret}', loss_notes = '{secret}' {mine}", two.id)
     await reveal(office, one, reason=f"because of {secret}")
     await office.do(MERGE, "ADMIN", keep=typed_id(two), ids=[typed_id(one)])
     assert await places(office, secret) >= {"customers", "audit_events", "contacts", "tickets", "external_refs"}
