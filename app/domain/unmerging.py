@@ -20,6 +20,25 @@ _REDIRECTED = """
     UPDATE customers t SET merged_into_id = $1 FROM customer_merges m
     WHERE m.id = $2 AND t.id = ANY(m.redirected) AND t.merged_into_id = $3
 """
+# Later merges moved on what had come from this customer. It is this one's own again, and theirs to give back no more.
+_FORGOTTEN = f"""
+    UPDATE customer_merges m SET redirected = ARRAY(
+        SELECT c.id FROM customers c WHERE c.id = ANY(m.redirected) AND c.id <> $1 AND c.merged_into_id <> $1
+    ), {
+    ", ".join(
+        f"{table} = ARRAY(SELECT x FROM unnest(m.{table}) x WHERE NOT EXISTS"
+        f" (SELECT FROM {table} t WHERE t.id = x AND t.customer_id = $1))"
+        for table in MOVED
+    )
+}, external_refs = (
+        SELECT coalesce(jsonb_agg(r), '[]') FROM jsonb_array_elements(m.external_refs) r WHERE NOT EXISTS (
+            SELECT FROM external_refs t WHERE t.entity = 'Customer' AND t.record_id = $1
+            AND t.system = r->>0 AND t.external_id = r->>1
+        )
+    )
+    WHERE m.undone_at IS NULL AND $1 = ANY(m.redirected)
+    AND m.kept_id IN (SELECT $2::uuid UNION ALL SELECT id FROM customers WHERE merged_into_id = $2)
+"""
 _PRIMARY = "SELECT FROM contacts WHERE customer_id = $1 AND is_primary AND deleted_at IS NULL LIMIT 1"
 
 
@@ -42,6 +61,7 @@ async def unmerge(work: Work, survivor: Customer, given: Given) -> Customer:
         (memory,) = memories
         counts = await _move_back(work, memory, survivor)
         await work.fetch(_REDIRECTED, merged.id, memory.id, survivor.id)
+        await work.fetch(_FORGOTTEN, merged.id, survivor.id)
         await _primary_again(work, memory, merged)
         await _fields_back(work, memory, survivor)
         memory.undone_at = work.now

@@ -1,6 +1,7 @@
 """Merging customers, and taking merges apart."""
 
 import asyncio
+from random import Random
 from typing import Any
 
 import orjson
@@ -279,6 +280,30 @@ async def test_a_chain_can_be_taken_apart_from_either_end(office: Office) -> Non
             assert (await unmerge(office, row))["errors"] == []
         assert [belongings(office, row) for row in rows] == had
         assert [values(now(office, row)) for row in rows] == were
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_however_merges_and_unmerges_follow_all_ends_where_it_was(office: Office, seed: int) -> None:
+    """Every record is always at a live customer; once all is taken apart, in whatever order, each is where it was."""
+    chance, rows = Random(seed), rich(office, 5)
+    had = [belongings(office, row) for row in rows]
+    everything = sorted(id for each in had for label in CHILDREN for id in each[label])
+    for _ in range(12):
+        live = [row for row in rows if now(office, row).deleted_at is None]
+        merged = [row for row in rows if row not in live]
+        if len(live) == 1 or (merged and chance.random() < 0.4):
+            payload = await unmerge(office, chance.choice(merged))
+        else:
+            keep, *others = chance.sample(live, chance.choice([2, min(3, len(live))]))
+            payload = await merge(office, keep, *others)
+        assert payload["errors"] == []
+        live = [row for row in rows if now(office, row).deleted_at is None]
+        assert sorted(id for row in live for label in CHILDREN for id in belongings(office, row)[label]) == everything
+        assert all(now(office, row).merged_into_id in {None, *(r.id for r in live)} for row in rows)
+    merged = [row for row in rows if now(office, row).deleted_at is not None]
+    for row in chance.sample(merged, len(merged)):
+        await unmerge(office, row)
+    assert [belongings(office, row) for row in rows] == had
 
 
 async def test_only_what_is_merged_can_be_taken_apart_and_it_is_not_restored(office: Office) -> None:
