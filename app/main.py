@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.db.lanes import Lanes
 from app.db.writers import open_writers
 from app.domain.work import Shop
+from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
 from app.secret import server_secret
@@ -53,10 +54,12 @@ class Server:
         self.tokens = AccessTokens(secret, settings.access_token_seconds)
         self.accesses = AccessCache(reader.lanes)
         schema = build_schema(discreet=not settings.shows_schema)
-        self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
+        self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
         self.gate = Gate(writers, self.accesses, Shop(settings.shop_currency, settings.shop_timezone))
-        services = Services(settings, reader, self.accesses, self.planner, sign_in, self.gate, AuditLog(writers))
+        services = Services(
+            settings, reader, self.accesses, self.planner, sign_in, self.gate, AuditLog(writers), Rates.of(settings)
+        )
         self.view = GraphQLView(schema, services, self.tokens)
 
     async def close(self) -> None:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     max_relation_filters: int = Field(
         default=25, ge=1, description="Filters through relations in an operation; planning takes longer with each."
     )
+    lookup_per_minute: int = Field(
+        default=30, ge=1, description="Times a minute that a user may look customers up, each worker."
+    )
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 

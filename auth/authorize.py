@@ -5,6 +5,7 @@ from dataclasses import replace
 from app.errors import ForbiddenError
 from app.models.base import Row
 from app.models.enums import RowScope
+from app.reading.likeness import COMPARED
 from app.reading.read import (
     All,
     AnyOf,
@@ -66,6 +67,10 @@ class _Check:
             self._rights.readable_somewhere(read.entity, attribute) for attribute in read.entity.searched
         ):
             raise self._refusal(read.entity, "read", *read.entity.searched)
+        if read.alike is not None and not any(
+            self._rights.readable_somewhere(read.entity, attribute) for attribute in COMPARED
+        ):
+            raise self._refusal(read.entity, "read", *COMPARED)
         for field in read.shown():
             self._field(read.entity, field)
 

@@ -88,6 +88,8 @@ def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, sub
 
     def add(row: Any, about: str, told: Any, version: int | None) -> None:
         name = type(row).__name__
+        if (noted := work.noted().get(id(row))) is not None:
+            about, told = noted[1], {**told, **noted[2]}
         found.append(event(origin, work.now, about, entity=name, record_id=row.id, version=version, changes=told))
 
     for row in work.added:
@@ -107,6 +109,10 @@ def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, sub
     covered = {each.columns["record_id"] for each in found}
     if subject is not None and subject.id not in covered and (work.told or work.added or work.removed or found):
         add(subject, action, dict(work.told), getattr(subject, "version", None))
+        covered.add(subject.id)
+    for row, about, _ in work.noted().values():
+        if row.id not in covered:
+            add(row, about, {}, getattr(row, "version", None))
     return found
 
 

@@ -6,7 +6,7 @@ answer is read again under the same rights. Whatever goes wrong on the way, noth
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from app.models.base import Row, utcnow
 from app.models.enums import FieldAccess, RowScope
 from auth.access import Access
 from auth.audit import Origin
+from auth.eyes import Eyes, Looks
 from auth.flush import flush
 from auth.idempotency import Key, claim, remember, remember_refusal
 from auth.loading import AccessCache
@@ -59,6 +60,17 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Records that are changed as one: each must be seen, and covered by the action. They are locked in the order of
+    their ids, so that two who want the same ones take turns."""
+
+    name: str
+    paths: Mapping[UUID, tuple[str, ...]]
+    """Where the input names each."""
+    lock: Lock = "UPDATE"
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """What is to be done: the right it needs, the rows it names, the rule it follows."""
 
@@ -85,6 +97,9 @@ class Deed:
     problems: Sequence[Problem] = ()
     """What is wrong with the input already."""
     key: Key | None = None
+    together: Together | None = None
+    within: "Deed | None" = None
+    """What is done to a record besides, by a right of its own: its rule is the outer rule's business."""
 
 
 @dataclass(slots=True)
@@ -117,6 +132,7 @@ class Gate:
         self._accesses = accesses
         self._shop = shop
         self._rows = RowLoader()
+        self._looks = Looks()
 
     async def perform(self, deed: Deed, access: Access, answer: Answer) -> Done:
         """Do it, or raise what forbids it. What a person can mend comes back as problems."""
@@ -141,7 +157,7 @@ class Gate:
 
     async def _attempt(self, deed: Deed, access: Access, answer: Answer, prepared: Any) -> Done:
         scope = self._checked(deed, access)
-        given = Given(dict(deed.given.values), {}, deed.given.path)
+        given = replace(deed.given, values=dict(deed.given.values), rows={})
         done = Done()
         try:
             async with self._writers.transaction() as connection:
@@ -153,6 +169,7 @@ class Gate:
                         return done
                 actor = Actor(access.user_id, access.team_id, scope, access.rights.rows)
                 work = Work(connection, actor, self._shop, utcnow())
+                work.eyes = Eyes(connection, access, self._rows, self._looks)
                 work.problems.found += deed.problems
                 target = await self._load(connection, deed, access, given, work)
                 record = await deed.rule(work, target, given)
@@ -193,6 +210,8 @@ class Gate:
             rule = access.rights.writing(deed.entity, deed.action, name)
             if FieldAccess.READ not in (rule.access, rule.otherwise):
                 raise forbidden(access, deed.action, deed.entity, name)
+        if deed.within is not None:
+            scope = min(scope, self._checked(deed.within, access), key=WIDTH.__getitem__)
         return scope
 
     def _fields(self, deed: Deed) -> list[str]:
@@ -217,17 +236,50 @@ class Gate:
             target = work.keep(at.row)
             if deed.version is not None and deed.version != target.version:
                 raise RefusedError(await conflict(connection, access, target, deed.version))
-        for name, reference in deed.references.items():
-            given.rows[name] = self._referred(work, reference, found[name])
         for name in deed.standing:
             at = found[name]
             given.rows[name] = at.row if at is not None else None
+        self._refer(work, deed, given, found)
         for name, (entity, paths) in deed.listed.items():
             rows = await self._rows.all_of(connection, access, Want(name, entity), list(paths))
             for id, path in paths.items():
                 self._referred(work, Reference(entity, id, path), rows.get(id))
             given.rows[name] = {id: each.row for id, each in rows.items()}
+        if deed.together is not None:
+            await self._load_together(connection, deed, deed.together, access, given, work)
+        if deed.within is not None:
+            given.within = await self._load_within(connection, deed.within, access, work)
         return target
+
+    async def _load_together(
+        self, connection: Any, deed: Deed, together: Together, access: Access, given: Given, work: Work
+    ) -> None:
+        want = Want(together.name, deed.entity, together.lock, deed.action)
+        rows = await self._rows.all_of(connection, access, want, list(together.paths))
+        for id, path in together.paths.items():
+            found = rows.get(id)
+            self._referred(work, Reference(deed.entity, id, path), found)
+            if found is not None:
+                self._allowed(deed, access, found)
+        given.rows[together.name] = {id: work.keep(each.row) for id, each in rows.items()}
+
+    async def _load_within(self, connection: Any, deed: Deed, access: Access, work: Work) -> Given:
+        """What is given for the deed inside another one; its record has been loaded by the outer one."""
+        given = replace(deed.given, values=dict(deed.given.values), rows={})
+        wants, ids = self._wants(deed, access)
+        _, found = await self._rows.one_each(connection, access, wants, ids)
+        if (at := found["id"]) is not None:
+            self._allowed(deed, access, at)
+        self._refer(work, deed, given, found)
+        return given
+
+    def _refer(self, work: Work, deed: Deed, given: Given, found: Mapping[str, Found | None]) -> None:
+        """Put the records that the input names into ``given``. Of a merged one, the survivor answers for the id: what
+        is written is the survivor's."""
+        for name, reference in deed.references.items():
+            row = given.rows[name] = self._referred(work, reference, found[name])
+            if row is not None and f"{name}_id" in given.values:
+                given.values[f"{name}_id"] = row.id
 
     def _wants(self, deed: Deed, access: Access) -> tuple[tuple[Want, ...], dict[str, UUID]]:
         ids = {name: reference.id for name, reference in deed.references.items()}
@@ -316,7 +368,9 @@ def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     attribute = _TAKEN.get(str(error.constraint_name))
     if attribute is None:
         return cast(Exception, error)
-    if deed.action == "restore":
+    if deed.within is not None and attribute in deed.within.given.values:
+        deed = deed.within
+    if deed.action == "restore" or (deed.target is not None and attribute not in deed.given.values):
         said = f"The {attribute} of this {deed.entity.__name__} is taken by now: change that of the live one first."
         return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": attribute}))
     if attribute not in deed.given.values:

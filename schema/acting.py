@@ -13,7 +13,7 @@ from strawberry.extensions import FieldExtension
 from app.errors import BadUserInputError
 from app.models.base import Row
 from auth.access import Access
-from auth.gate import Deed, Rule
+from auth.gate import Answer, Deed, Rule
 from auth.idempotency import Key
 from auth.rows import Lock
 from schema import conversions as to
@@ -76,9 +76,11 @@ class Act:
         id: str | None = None,
         version: int | None = None,
         input: Any = None,
+        answer: Answer | None = None,
         **arguments: Any,
     ) -> P:
-        """Perform it, and answer with ``payload``."""
+        """Perform it, and answer with ``payload``. Beside an ``input``, ``arguments`` are options of the rule;
+        ``answer`` is how the payload's records are read where that is not the way of the read path."""
         context = info.context
         access = await context.access()
         target: UUID | None = None if id is None else to.record_id(self.of or self.entity, "id")(id)
@@ -103,12 +105,21 @@ class Act:
             standing=self.standing,
             key=request_key(context, access),
         )
-        done = await context.services.gate.perform(deed, access, Reading(info, payload))
-        return payload(
-            errors=[user_error(problem) for problem in done.problems],
-            shown={key: fragment(data) for key, data in done.answer.items()},
-            facts=done.facts,
-        )
+        if input is not None:
+            deed.given.options.update(arguments)
+        return await perform(info, payload, deed, access, answer)
+
+
+async def perform(
+    info: Info[Context, None], payload: type[P], deed: Deed, access: Access, answer: Answer | None = None
+) -> P:
+    """Perform a deed, and answer with ``payload``."""
+    done = await info.context.services.gate.perform(deed, access, answer or Reading(info, payload))
+    return payload(
+        errors=[user_error(problem) for problem in done.problems],
+        shown={key: fragment(data) for key, data in done.answer.items()},
+        facts=done.facts,
+    )
 
 
 class Reading:

@@ -12,6 +12,7 @@ from graphql import FieldNode, GraphQLObjectType
 
 from app.errors import ForbiddenError, UnauthenticatedError
 from app.models.base import Row
+from app.rates import Rates
 from app.reading.fetch import Reader
 from app.settings import Settings
 from auth.access import Access
@@ -37,6 +38,7 @@ class Services:
     sign_in: SignIn
     gate: Gate
     audit: AuditLog
+    rates: Rates
 
 
 @dataclass(slots=True)

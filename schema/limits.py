@@ -92,6 +92,8 @@ def cost(root: Root) -> int:
 
 def _rows(read: Read, *, many: bool) -> int:
     size = 1 if not many else WHOLE_LIST if read.page is None else read.page.size
+    if read.alike is not None:
+        size = read.alike
     counts = sum(isinstance(part, TotalCount) for part in read.parts)
     return (size + counts) * (_row(read) + relation_filters(read.where))
 

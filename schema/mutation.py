@@ -9,9 +9,12 @@ from strawberry import Info
 
 import app.models as models
 from schema.context import Context
+from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.merging import MergingMutations
 from schema.mutations.opportunity import OpportunityMutations
 from schema.mutations.order import OrderMutations
+from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
@@ -43,9 +46,12 @@ class SignInPayload:
 
 @strawberry.type
 class Mutation(
+    ContactMutations,
     CustomerMutations,
+    MergingMutations,
     OpportunityMutations,
     OrderMutations,
+    PersonMutations,
     ProductMutations,
     SlaMutations,
     StageMutations,

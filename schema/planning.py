@@ -38,7 +38,10 @@ class Plan:
 class Planner:
     """Makes plans and keeps the most recent. A plan holds for all callers of one fingerprint: it knows no caller."""
 
-    def __init__(self, schema: GraphQLSchema, cursors: CursorKeys, settings: Settings) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, cursors: CursorKeys, settings: Settings, *, trigrams: bool = True
+    ) -> None:
+        self._trigrams = trigrams
         self._schema = schema
         self._cursors = cursors
         self._settings = settings
@@ -85,7 +88,8 @@ class Planner:
         refuse_above("relation filters", relations, self._settings.max_relation_filters)
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
-        return Plan(compile_read(authorize(root, access), self._cursors), price, relations)
+        statement = compile_read(authorize(root, access), self._cursors, trigrams=self._trigrams)
+        return Plan(statement, price, relations)
 
 
 def _restores(entity: type[Row], access: Access) -> bool:

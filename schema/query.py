@@ -74,6 +74,12 @@ class Query:
         """The customers that the caller may see, page by page."""
         return await whole(info)
 
+    @strawberry.field(extensions=can("read", models.Customer))
+    async def duplicate_customers(self, info: Asked, id: strawberry.ID, first: int = 10) -> list[Customer]:
+        """Customers that are probably the same as that one, best first: the same email, the same phone number, or a
+        similar name, as far as the caller may read them. At most 50."""
+        return await whole(info)
+
     @strawberry.field(extensions=can("read", models.Contact))
     async def contact(self, info: Asked, id: strawberry.ID, include_deleted: bool = False) -> Contact | None:
         """The contact with that id; null if there is none that the caller may see."""

@@ -53,7 +53,7 @@ from schema.arguments import Given, Variables, arguments
 from schema.filtering import entity_filter
 from schema.mapping import attribute_of, entity_of, rows_type
 
-PAGE_DEFAULT, PAGE_MOST, WORDS_MOST, IDS_MOST = 25, 200, 8, 200
+PAGE_DEFAULT, PAGE_MOST, WORDS_MOST, IDS_MOST, ALIKE_MOST = 25, 200, 8, 200, 50
 KEY_BYTES = 63
 """PostgreSQL cuts names off here, so a longer response key cannot be a column's name."""
 
@@ -176,6 +176,7 @@ class Selection:
             order=order,
             include_deleted=_flag(given, "includeDeleted"),
             id=id,
+            alike=_alike(given) if identity and _plural(definition) else None,
         )
 
     def _connection(
@@ -249,6 +250,15 @@ class Selection:
 def _plural(definition: GraphQLField) -> bool:
     kind = definition.type
     return is_list_type(kind.of_type if is_non_null_type(kind) else kind)
+
+
+def _alike(given: Mapping[str, Given]) -> int:
+    most: int | None = given["first"].value
+    if most is None or not 1 <= most <= ALIKE_MOST:
+        raise BadUserInputError(
+            f"first is {'null' if most is None else most}: it must be from 1 to {ALIKE_MOST}.", argument="first"
+        )
+    return most
 
 
 def _flag(given: Mapping[str, Given], name: str) -> bool:

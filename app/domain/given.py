@@ -18,11 +18,14 @@ class GivenMoney:
 @dataclass(slots=True)
 class Given:
     """Values by attribute: absent ones are absent, None clears. References are ids in ``values``, and rows under the
-    relation's name in ``rows``; ``path`` leads to the input among the arguments."""
+    relation's name in ``rows``; ``path`` leads to the input among the arguments. ``options`` are arguments beside the
+    input, ``within`` is what else is done to the record, under a right of its own."""
 
     values: dict[str, Any]
     rows: dict[str, Any] = field(default_factory=dict)
     path: tuple[str, ...] = ("input",)
+    options: dict[str, Any] = field(default_factory=dict)
+    within: "Given | None" = None
 
     def get(self, attribute: str, default: Any = None) -> Any:
         """The value of ``attribute``; the default where it was not given, or is null."""

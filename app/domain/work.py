@@ -4,7 +4,7 @@ Rules change rows by plain assignment. What differs from what was loaded is foun
 database, the audit log and the outbox together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -23,6 +23,22 @@ class Connection(Protocol):
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         """All rows of a statement."""
+
+
+class Eyes(Protocol):
+    """What the actor may see, for rules that must look around without looking further than the actor does."""
+
+    async def alike(
+        self, entity: type[Row], sought: Mapping[str, str], customer_id: UUID | None = None
+    ) -> list[tuple[str, UUID]]:
+        """Attribute and id of live rows that have the same email or phone as ``sought``, as far as the actor may READ
+        it there; a phone of a contact counts at the customer of that id only."""
+
+    async def exact(self, entity: type[R], action: str, attribute: str, value: str) -> R | None:
+        """The live row that has just this email or phone, among those that are seen and that ``action`` covers."""
+
+    async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
+        """Whether ``action`` covers a row of whatever state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,8 @@ class Change:
 class Work:
     """One unit of change."""
 
+    eyes: Eyes
+
     def __init__(self, connection: Connection, actor: Actor, shop: Shop, now: datetime) -> None:
         self.actor = actor
         self.shop = shop
@@ -89,6 +107,7 @@ class Work:
         """Further rights, each with the row that it has to cover."""
         self.subject: Any = None
         """The record that the audit event is about, where it is not the one that the payload shows."""
+        self._noted: dict[int, tuple[Any, str, dict[str, Any]]] = {}
         self._also: dict[str, Any] = {}
         self._connection = connection
         self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
@@ -116,6 +135,19 @@ class Work:
         if not self.actor.holds(action, type(row)):
             raise RightMissingError(action, type(row))
         self.needed.append((action, row))
+
+    def note(self, row: Row, action: str, **facts: tuple[Any, Any]) -> None:
+        """Give a row an event of its own with this action, and facts for it besides, by field: before and after."""
+        told = {field: {"before": old, "after": new} for field, (old, new) in facts.items()}
+        self._noted[id(row)] = (row, action, told)
+
+    def noted(self) -> dict[int, tuple[Any, str, dict[str, Any]]]:
+        """The rows that have something noted, by identity: row, action, facts."""
+        return self._noted
+
+    def release(self, row: Row) -> None:
+        """Watch a row no longer: what became of it has been written otherwise."""
+        self._before.pop(id(row), None)
 
     def show(self, name: str, row: Row) -> None:
         """Let the payload show another record in its field ``name``."""

@@ -4,6 +4,7 @@ import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and
 from app.models.contact import Contact
 from app.models.customer import Customer
 from app.models.external_ref import ExternalRef
+from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
 from app.models.outbox import OutboxEvent
@@ -17,6 +18,7 @@ __all__ = [
     "AuditEvent",
     "Contact",
     "Customer",
+    "CustomerMerge",
     "ExternalRef",
     "FieldGrant",
     "Grant",

@@ -42,6 +42,7 @@ class Customer(Record, table=True):
         Index("ix_customers_code_lower", literal_column("lower(code) text_pattern_ops")),
         Index("ix_customers_email_lower", literal_column("lower(email) text_pattern_ops")),
         Index("ix_customers_phone_lower", literal_column("lower(phone) text_pattern_ops")),
+        Index("ix_customers_phone_digits", literal_column("regexp_replace(phone, '[^0-9]', '', 'g')")),
         searched("customers", "name", "code", "email", "phone", "source", "industry", "city", "region", "country"),
     )
     prefix: ClassVar[str] = "cus"

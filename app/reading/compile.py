@@ -30,6 +30,7 @@ from app.reading.correlation import own, survivor
 from app.reading.cursors import CursorKeys
 from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
+from app.reading.likeness import alike
 from app.reading.pages import connection
 from app.reading.printing import effective, printed, shown
 from app.reading.read import (
@@ -73,9 +74,10 @@ class Step:
         return conditions
 
 
-def compile_read(authorized: AuthorizedRead, cursors: CursorKeys) -> Statement:
-    """The statement for ``authorized``: one row of the caller's present access version and the JSON."""
-    compiler = Compiler(authorized.sight, cursors)
+def compile_read(authorized: AuthorizedRead, cursors: CursorKeys, *, trigrams: bool = True) -> Statement:
+    """The statement for ``authorized``: one row of the caller's present access version and the JSON. ``trigrams`` says
+    whether the database has pg_trgm."""
+    compiler = Compiler(authorized.sight, cursors, trigrams=trigrams)
     root = authorized.root
     data = compiler.nodes(root) if isinstance(root, NodesRead) else compiler.root(root)
     statement = select(authorized.sight.version.label("#version"), data.label("#data"))
@@ -85,8 +87,9 @@ def compile_read(authorized: AuthorizedRead, cursors: CursorKeys) -> Statement:
 class Compiler:
     """Compiles one statement."""
 
-    def __init__(self, sight: Sight, cursors: CursorKeys) -> None:
+    def __init__(self, sight: Sight, cursors: CursorKeys, *, trigrams: bool = True) -> None:
         self.sight = sight
+        self.trigrams = trigrams
         self.cursors = cursors
         self.binder = Binder()
         self.filters = FilterCompiler(sight, self.binder)
@@ -105,6 +108,8 @@ class Compiler:
         """The JSON of a root field: an object or null, a list, or a connection."""
         if read.page is not None:
             return connection(self, read, None)
+        if read.alike is not None:
+            return self.alike(read)
         return self.one(read, None) if read.id is not None else self.many(read, None)
 
     def one(self, read: Read, step: Step | None, at: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
@@ -137,6 +142,17 @@ class Compiler:
         )
         if step is not None:
             inner = inner.correlate(step.near.row)
+        return listed(_whole(read.fields), inner.subquery("#x"))
+
+    def alike(self, read: Read) -> ColumnElement[Any]:
+        """The JSON list of the rows that are probably the same as the one of ``read``, best first."""
+        row, found = self.alias(read.entity), alike(self, read, trigrams=self.trigrams)
+        inner = (
+            select(*self.columns(Near(read.entity, row), read.fields))
+            .select_from(found)
+            .join(row, row.id == found.c["#id"])
+            .order_by(found.c["#score"].desc(), row.id.desc())
+        )
         return listed(_whole(read.fields), inner.subquery("#x"))
 
     def nodes(self, root: NodesRead) -> ColumnElement[Any]:

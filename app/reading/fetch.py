@@ -9,9 +9,11 @@ import asyncpg
 
 from app.db.lanes import Lanes
 from app.reading.binding import Statement
+from app.reading.likeness import SIMILAR
 from app.settings import Settings
 
 _KEPT_STATEMENTS = 200
+_HAS_TRIGRAMS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')"
 
 
 class Reader:
@@ -19,6 +21,8 @@ class Reader:
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
+        self.trigrams = False
+        """Whether the database has pg_trgm, which finds similar names."""
         self.statements = 0
         """How many statements have been run, for tests and figures."""
 
@@ -39,6 +43,7 @@ class Reader:
                     "jit": "off",
                     "TimeZone": "UTC",
                     "max_parallel_workers_per_gather": "0",
+                    "pg_trgm.similarity_threshold": SIMILAR,
                 },
             )
             # JSON goes out as the bytes that come in.
@@ -46,7 +51,7 @@ class Reader:
             return connection
 
         reader = cls(Lanes(connect, settings.read_pool))
-        await reader.lanes.fetchrow("SELECT 1")
+        (reader.trigrams,) = await reader.lanes.fetchrow(_HAS_TRIGRAMS)
         return reader
 
     async def close(self) -> None:

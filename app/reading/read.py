@@ -239,6 +239,8 @@ class Read:
     page: Page | None = None
     include_deleted: bool = False
     id: Operand | None = None
+    alike: int | None = None
+    """How many of the rows that are probably the same as the one of ``id`` are asked for, instead of that one."""
 
     def nodes(self) -> list[Nodes]:
         """Every selection of the rows of a connection."""

@@ -1,12 +1,14 @@
 """Changing customers."""
 
 from typing import Annotated, ClassVar
+from uuid import UUID
 
 import strawberry
 from strawberry import UNSET, Info
 
 import app.models as models
 from app.domain import customers
+from schema import conversions as to
 from schema.acting import Act
 from schema.context import Context
 from schema.types.customer import Customer
@@ -77,8 +79,15 @@ class CustomerPayload(Payload):
 _CREATE = Act("create", models.Customer, customers.create)
 _UPDATE = Act("update", models.Customer, customers.update)
 _DELETE = Act("delete", models.Customer, customers.delete, lock="UPDATE")
+_RESTORE = Act("restore", models.Customer, customers.restore, include_deleted=True)
 
 Version = Annotated[int, strawberry.argument(description="The version that you have seen.")]
+
+
+def customer_id(id: str, name: str = "id") -> UUID:
+    """The id that was asked for, where that of a survivor would answer for it."""
+    found: UUID = to.record_id(models.Customer, name)(id)
+    return found
 
 
 @strawberry.type
@@ -89,8 +98,9 @@ class CustomerMutations:
     async def create_customer(
         self, info: Asked, input: CreateCustomerInput, allow_duplicate: bool = False
     ) -> CustomerPayload:
-        """Make a customer."""
-        return await _CREATE.do(info, CustomerPayload, input=input)
+        """Make a customer. One who has the email or phone of a customer that you may read is a DUPLICATE, unless you
+        allow that."""
+        return await _CREATE.do(info, CustomerPayload, input=input, allow_duplicate=allow_duplicate)
 
     @strawberry.mutation(extensions=_UPDATE.guard)
     async def update_customer(
@@ -103,3 +113,8 @@ class CustomerMutations:
     async def delete_customer(self, info: Asked, id: strawberry.ID, version: Version) -> CustomerPayload:
         """Delete a customer. It can be restored."""
         return await _DELETE.do(info, CustomerPayload, id=id, version=version)
+
+    @strawberry.mutation(extensions=_RESTORE.guard)
+    async def restore_customer(self, info: Asked, id: strawberry.ID) -> CustomerPayload:
+        """Bring a deleted customer back, with all that belongs to it. A merged one comes back with unmergeCustomer."""
+        return await _RESTORE.do(info, CustomerPayload, id=id, asked_id=customer_id(id))

@@ -49,3 +49,11 @@ class OrderDirection(Enum):
 
     ASC = "asc"
     DESC = "desc"
+
+
+@strawberry.type
+class LabelCount:
+    """How many there are of one kind."""
+
+    label: str
+    count: int

@@ -8,6 +8,7 @@ import pytest
 from tests.fingerprint import fingerprint
 from tests.matrix import CALLERS
 from tests.oracle.rows import Row
+from tests.writing.contacts import DEEDS as CONTACTS
 from tests.writing.customers import DEEDS as CUSTOMERS
 from tests.writing.deeds import Deed, Office
 from tests.writing.opportunities import DEEDS as OPPORTUNITIES
@@ -19,7 +20,7 @@ from tests.writing.tickets import DEEDS as TICKETS
 
 pytestmark = pytest.mark.anyio
 
-DEEDS = (*CUSTOMERS, *OPPORTUNITIES, *ORDERS, *PRODUCTS, *SLA, *STAGES, *TICKETS)
+DEEDS = (*CONTACTS, *CUSTOMERS, *OPPORTUNITIES, *ORDERS, *PRODUCTS, *SLA, *STAGES, *TICKETS)
 
 
 async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:

@@ -1,0 +1,128 @@
+"""Eyes: what rules may look for beside the rows that they are given, always through the caller's sight."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, Uuid, literal_column, select, union_all
+from sqlalchemy.orm import aliased
+
+from app.domain.rows import columns, loaded
+from app.models import Contact
+from app.models.base import Row
+from app.reading.binding import Binder, Statement, compile_statement
+from app.reading.likeness import normal, sought
+from app.reading.read import Operand
+from auth.access import Access
+from auth.rows import RowLoader
+from auth.scopes import in_scope
+
+R = TypeVar("R", bound=Row)
+_KEPT = 500
+_NAMED = 20
+"""Records in the way of a new one that are named at most, for each of its values."""
+Make = Callable[[Binder], Any]
+
+
+class Looks:
+    """The statements with which rules have looked around; the most recent are kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, Statement] = OrderedDict()
+
+    def get(self, key: Any, make: Make) -> Statement:
+        """The statement under ``key``, made where it is new."""
+        found = self._kept.get(key)
+        if found is None:
+            binder = Binder()
+            found = self._kept[key] = compile_statement(make(binder), binder)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+class Eyes:
+    """The sight of one caller, in one transaction."""
+
+    def __init__(self, connection: Any, access: Access, rows: RowLoader, looks: Looks) -> None:
+        self._connection = connection
+        self._access = access
+        self._rows = rows
+        self._looks = looks
+
+    async def alike(
+        self, entity: type[Row], sought: Mapping[str, str], customer_id: UUID | None = None
+    ) -> list[tuple[str, UUID]]:
+        """Attribute and id of live rows with the same email or phone, where the caller may READ it."""
+        rights = self._access.rights
+        names = tuple(name for name in sought if rights.readable_somewhere(entity, name))
+        if not names or not rights.may_see(entity):
+            return []
+        # Whoever makes the same record at this moment waits here, and then finds this one.
+        places = sorted(f"{entity.__name__} {name} {_plain(name, sought[name])}" for name in names)
+        await self._connection.fetch(_TURN, places)
+        statement = self._looks.get(
+            ("alike", entity, names, self._access.fingerprint), lambda binder: self._alike(binder, entity, names)
+        )
+        given = {**sought, "customer_id": customer_id}
+        found = await self._connection.fetch(statement.sql, *statement.arguments(given, self._access.arguments))
+        return [(row[0], row[1]) for row in found]
+
+    async def exact(self, entity: type[R], action: str, attribute: str, value: str) -> R | None:
+        """The live row with just this email or phone, of several the one changed last."""
+        statement = self._looks.get(
+            ("exact", entity, action, attribute, self._access.fingerprint),
+            lambda binder: self._exact(binder, entity, action, attribute),
+        )
+        found = await self._connection.fetch(
+            statement.sql, *statement.arguments({attribute: value}, self._access.arguments)
+        )
+        return loaded(entity, tuple(found[0])) if found else None
+
+    async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
+        """Whether the action covers a row of whatever state."""
+        return await self._rows.covers(self._connection, self._access, entity, action, id)
+
+    def _alike(self, binder: Binder, entity: type[Row], names: Sequence[str]) -> Any:
+        parts = []
+        for number, name in enumerate(names):
+            row: Any = aliased(entity, name=f"#r{number}")
+            conditions = [*_same(binder, row, name), *self._access.rows(entity, row, "row")]
+            readable = self._access.treatment(entity, name, row).readable
+            if not isinstance(readable, bool):
+                conditions.append(readable)
+            if entity is Contact and name == "phone":
+                # Colleagues share the number of their office, and everybody in it; nobody shares it with another one's.
+                conditions.append(row.customer_id == binder.bind(Operand(_itself, ("customer_id",)), Uuid()))
+            label = literal_column(f"'{name}'", Text).label("#name")
+            found = select(label, row.id.label("#id")).where(*conditions).order_by(row.id).limit(_literal(_NAMED))
+            parts.append(select(found.subquery(f"#s{number}")))
+        return union_all(*parts)
+
+    def _exact(self, binder: Binder, entity: type[Row], action: str, attribute: str) -> Any:
+        row: Any = aliased(entity, name="#r")
+        shown = [getattr(row, name).label(f"#c{place}") for place, name in enumerate(columns(entity))]
+        conditions = [*_same(binder, row, attribute), *self._access.rows(entity, row, "row")]
+        conditions += in_scope(entity, row, self._access.rights.rows(entity, action), "row")
+        return select(*shown).where(*conditions).order_by(row.updated_at.desc(), row.id.desc()).limit(_literal(1))
+
+
+_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(place, 7240523)) FROM unnest($1::text[]) place"
+
+
+def _same(binder: Binder, row: Any, attribute: str) -> list[ColumnElement[bool]]:
+    value = binder.bind(Operand(_itself, (attribute,)), Text())
+    return [normal(attribute, getattr(row, attribute)) == sought(attribute, value)]
+
+
+def _plain(attribute: str, value: str) -> str:
+    return "".join(c for c in value if c in "0123456789") if attribute == "phone" else value.lower()
+
+
+def _literal(number: int) -> ColumnElement[int]:
+    return literal_column(str(number))
+
+
+def _itself(value: Any) -> Any:
+    return value
