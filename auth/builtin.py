@@ -10,8 +10,8 @@ from auth.policy import ENTITIES, POLICY, WRITABLE, FieldRule, Rule
 
 def listed_fields(entity: str, action: str, rule: Rule) -> list[tuple[str, FieldRule]]:
     """Every field of ``entity`` with its rule, for the actions that go field by field."""
-    names = ENTITIES[entity] if action == "read" else WRITABLE[entity] if action in ("create", "update") else ()
-    return [(name, rule.fields.get(name, FieldRule())) for name in names]
+    kept = ENTITIES[entity] if action == "read" else WRITABLE[entity] if action in ("create", "update") else ()
+    return [(name, rule.fields.get(name, FieldRule())) for name in ENTITIES[entity] if name in kept]
 
 
 async def sync_built_in_roles(connection: asyncpg.Connection) -> None:

@@ -41,6 +41,7 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
+            "AuditEvent": "at actor action entity entityId outcome changes ip userAgent requestId",
         }.items()
     }
 )
@@ -62,6 +63,10 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The fields that ``create`` and ``update`` may write; such a grant says READ where it may."""
+
+TOLD = ("reason", "field", "file", "read", "inserted", "updated", "unchanged", "repeated", "rejected")
+"""What audit events tell that is no field of their record and that whoever sees the event may know: reasons, the field
+that was refused, the counts of an import. Anything else they tell is for those who see the whole log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ _SELL = "create update pay ship deliver complete cancel"
 _SERVE = "create update comment pending resolve close reopen rate"
 
 
-_PEOPLE = {"Team": _read(ALL)}
+_PEOPLE = {"Team": _read(ALL), "AuditEvent": _read(OWN)}
 
 
 def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:

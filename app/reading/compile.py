@@ -24,8 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from app.models import AuditEvent
 from app.models.base import Row
 from app.reading.binding import Binder, Statement, compile_statement
+from app.reading.changes import shown_changes
 from app.reading.correlation import own, survivor
 from app.reading.cursors import CursorKeys
 from app.reading.filters import FilterCompiler
@@ -172,7 +174,9 @@ class Compiler:
             at = self.binder.bind(read.id, Uuid())
         if at is not None:
             conditions.append(row.id == survivor(read.entity, at))
-        if step is None or not step.relation.to_parent:
+        if step is not None and step.relation.action:
+            conditions += self.sight.covered(step.near.entity, step.near.row, step.relation.action)
+        elif step is None or not step.relation.to_parent:
             conditions += self.sight.rows(
                 read.entity,
                 row,
@@ -203,6 +207,8 @@ class Compiler:
         match field:
             case Constant(_, value):
                 return literal_column(f"'{value}'", Text)
+            case Leaf(_, "changes") if entity is AuditEvent:
+                return shown_changes(self.sight, row)
             case Leaf(_, attribute):
                 treatment = self.sight.treatment(entity, attribute, row)
                 return shown(entity, attribute, getattr(row, attribute), treatment)
