@@ -7,10 +7,9 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
@@ -19,9 +18,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from app.db.database import DatabaseRefusedError, database_url, ensure_database
+from app.cli_audit import audit_app
+from app.commands import UserMistakeError, console, prepared, with_database
+from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
-from app.db.migrate import migrate
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
 from app.docs import DocsRefusedError, outdated
 from app.importing.errors import ImportRefusedError
@@ -33,7 +33,7 @@ from app.logs import configure_logs
 from app.main import create_app
 from app.secret import WeakSecretError, server_secret
 from app.settings import Settings, get_settings, setting_name
-from auth.builtin import sync_built_in_roles
+from auth.archiving import ArchiveRefusedError
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
@@ -42,18 +42,14 @@ user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
+cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")
 cli.add_typer(docs_app, name="docs")
 
 DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
 SHORTEST_PASSWORD = 12
-T = TypeVar("T")
-_console = Console(soft_wrap=True)
+_console = console
 _errors = Console(stderr=True)
-
-
-class UserMistakeError(Exception):
-    """Something that whoever typed the command can put right; the message says how."""
 
 
 _MISTAKES = (
@@ -63,6 +59,7 @@ _MISTAKES = (
     ImportRefusedError,
     WeakSecretError,
     DocsRefusedError,
+    ArchiveRefusedError,
 )
 
 
@@ -84,28 +81,6 @@ def _tell(mistake: str) -> None:
     _errors.print("[red]Refused:[/red]", mistake, highlight=False, markup=True, soft_wrap=True)
 
 
-async def _prepared(url: str) -> None:
-    """Bring a database to the present tables and built-in roles."""
-    await ensure_database(url)
-    await migrate(url)
-    connection = await asyncpg.connect(url)
-    try:
-        await sync_built_in_roles(connection)
-    finally:
-        await connection.close()
-
-
-def _with_database(work: Callable[[str], Awaitable[T]]) -> T:
-    """Do ``work`` on the prepared database of the settings."""
-    with database_url(get_settings()) as url:
-
-        async def run() -> T:
-            await _prepared(url)
-            return await work(url)
-
-        return asyncio.run(run())
-
-
 @cli.command()
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Load demo data first if the database is empty.")] = False,
@@ -116,7 +91,7 @@ def serve(
     configure_logs(settings)
     server_secret(settings)
     with database_url(settings) as url:
-        asyncio.run(_prepared(url))
+        asyncio.run(prepared(url))
         if demo:
             asyncio.run(_ensure_demo(url, customers, settings))
         listener = _listener(settings)
@@ -209,7 +184,7 @@ def migrate_command() -> None:
     async def nothing_more(_: str) -> None:
         _console.print("The database is up to date.")
 
-    _with_database(nothing_more)
+    with_database(nothing_more)
 
 
 @cli.command()
@@ -217,7 +192,7 @@ def demo(customers: Annotated[int, typer.Option(help="How many customers.", min=
     """Load demo data into an empty database."""
     if get_settings().production:
         raise UserMistakeError("Demo accounts have a password that everybody knows: never in production.")
-    _with_database(lambda url: _load_demo(url, customers))
+    with_database(lambda url: _load_demo(url, customers))
 
 
 _Rejects = Annotated[Path | None, typer.Option(help="Where refused rows go, as CSV with line, column and reason.")]
@@ -268,7 +243,7 @@ def import_command(
             where = f"They are in {rejects}." if rejects else "See which and why with --rejects FILE."
             _console.print(f"{refused:,} rows were refused. {where}")
 
-    _with_database(run)
+    with_database(run)
 
 
 @user_app.command(name="add")
@@ -304,7 +279,7 @@ def user_add(
             await connection.close()
         _console.print(f"Added {email}. Set a password with: rapport user password {email}")
 
-    _with_database(run)
+    with_database(run)
 
 
 @user_app.command(name="password")
@@ -330,7 +305,7 @@ def user_password(email: Annotated[str, typer.Argument(help="The email of the us
             raise UserMistakeError(f"There is no user with the email {email}.")
         _console.print(f"Set the password of {email}.")
 
-    _with_database(run)
+    with_database(run)
 
 
 async def _named(connection: asyncpg.Connection, table: str, name: str) -> object:

@@ -102,10 +102,14 @@ def plain(value: Any) -> Any:
     return value
 
 
+def as_object(value: Any) -> Any:
+    """What a column of JSON holds, whether it comes as text or read already."""
+    return orjson.loads(value) if isinstance(value, str) else value
+
+
 def link(number: int, sealed_at: datetime, event: Mapping[str, Any]) -> bytes:
     """The bytes of an event that its seal covers."""
-    hashes = event["hashes"]
-    said = [orjson.loads(hashes) if name == "hashes" and hashes else plain(event[name]) for name in SEALED]
+    said = [as_object(event[name]) if name == "hashes" else plain(event[name]) for name in SEALED]
     return orjson.dumps([_FORMAT, number, plain(sealed_at), *said], option=orjson.OPT_SORT_KEYS)
 
 

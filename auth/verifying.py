@@ -1,4 +1,4 @@
-"""Verifying the audit log: all seals, all values that have not been erased, and that nothing was taken out or put in."""
+"""Verifying the audit log: all seals, all values that were not erased, and that nothing was taken out or put in."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from auth.audit import value_hash
-from auth.sealing import SEALED, AuditKeys, Head, link, next_mac, plain
+from auth.sealing import SEALED, AuditKeys, Head, as_object, link, next_mac, plain
 
 Pause = Callable[[], Awaitable[None]]
 """Called between two batches, by whoever has other things to do as well."""
@@ -98,7 +98,7 @@ class Chain:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    found = orjson.loads(value) if isinstance(value, str | bytes) else value
+    found = as_object(value)
     return found if isinstance(found, dict) else {}
 
 
@@ -131,6 +131,21 @@ async def verify(
         return Verification(True, walk.chain.checked, walk.chain.head, erased=walk.chain.erased, unsealed=unsealed)
 
 
+async def beginning(connection: asyncpg.Connection, keys: AuditKeys) -> Head:
+    """Where the chain begins: after all that was archived. BrokenError where a checkpoint is not the server's."""
+    head = Head()
+    for checkpoint in await connection.fetch(_CHECKPOINTS):
+        signed = (hmac.compare_digest(signature(key, checkpoint), checkpoint["signature"]) for key in keys.keys)
+        if not any(signed):
+            raise BrokenError(
+                f"The checkpoint at number {checkpoint['number']} is not the server's: what came before it was not"
+                " archived, but taken out.",
+                checkpoint["event_id"],
+            )
+        head = Head(checkpoint["number"], checkpoint["mac"], (checkpoint["transaction_id"], checkpoint["position"]))
+    return head
+
+
 class _Walk:
     def __init__(self, connection: asyncpg.Connection, keys: AuditKeys, saved: tuple[int, bytes] | None) -> None:
         self._connection = connection
@@ -139,7 +154,10 @@ class _Walk:
         self.chain = Chain(keys, Head())
 
     async def whole(self, pause: Pause | None) -> None:
-        self.chain.head = await self._start()
+        self.chain.head = await beginning(self._connection, self._keys)
+        early = await self._connection.fetchval(_FIRST_BEFORE, *self.chain.head.place)
+        if early is not None:
+            raise BrokenError("The event was put in before the beginning of the chain.", early)
         if self._saved is not None and self._saved[0] < self.chain.head.number:
             await self._archived(self._saved)
         while seals := await self._connection.fetch(_SEALS, self.chain.head.number):
@@ -151,25 +169,6 @@ class _Walk:
                 f"The chain ends at number {self.chain.head.number}, but it had reached {self._saved[0]} when its head"
                 " was saved: its end has been cut off."
             )
-
-    async def _start(self) -> Head:
-        """Where the chain begins: after all that was archived."""
-        head = Head()
-        for checkpoint in await self._connection.fetch(_CHECKPOINTS):
-            signed = (
-                hmac.compare_digest(signature(key, checkpoint), checkpoint["signature"]) for key in self._keys.keys
-            )
-            if not any(signed):
-                raise BrokenError(
-                    f"The checkpoint at number {checkpoint['number']} is not the server's: what came before it was not"
-                    " archived, but taken out.",
-                    checkpoint["event_id"],
-                )
-            head = _end(checkpoint)
-        early = await self._connection.fetchval(_FIRST_BEFORE, *head.place)
-        if early is not None:
-            raise BrokenError("The event was put in before the beginning of the chain.", early)
-        return head
 
     async def _archived(self, saved: tuple[int, bytes]) -> None:
         mac = await self._connection.fetchval("SELECT mac FROM audit_checkpoints WHERE number = $1", saved[0])
@@ -195,7 +194,3 @@ class _Walk:
             elif self._saved is not None and self._saved[0] == seal["number"]:
                 raise BrokenError("Up to here, the chain is not the one whose head was saved.", event["id"])
             event = next(events, None)
-
-
-def _end(row: Mapping[str, Any]) -> Head:
-    return Head(row["number"], row["mac"], (row["transaction_id"], row["position"]))

@@ -8,6 +8,7 @@ from schema.context import Context
 from schema.permissions import can
 from schema.resolving import whole
 from schema.types.audit_event import AuditEventConnection, AuditEventFilter
+from schema.types.audit_verification import AuditVerification
 from schema.types.common import Node
 from schema.types.contact import Contact, ContactConnection, ContactFilter, ContactOrder
 from schema.types.customer import Customer, CustomerConnection, CustomerFilter, CustomerOrder
@@ -225,3 +226,8 @@ class Query:
     ) -> AuditEventConnection:
         """The audit log, the newest event first: all of it, or what the caller has done."""
         return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.AuditEvent))
+    async def audit_verification(self, info: Asked) -> AuditVerification:
+        """What the last check of the whole audit log has found, for whoever may read all of it."""
+        return await AuditVerification.last(info)

@@ -1,7 +1,7 @@
 """Places of events: rising with the transactions that wrote them, on this server and after a move to another one.
 
-The place of an event is (``transaction_id``, ``position``): the id of its transaction plus ``transaction_offset()``, and
-a sequence. A follower reads below ``BELOW``: what commits later can then never lie before what it has read.
+The place of an event is (``transaction_id``, ``position``): the id of its transaction plus ``transaction_offset()``,
+and a sequence. A follower reads below ``BELOW``: what commits later can then never lie before what it has read.
 """
 
 import asyncpg

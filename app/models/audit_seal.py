@@ -1,4 +1,4 @@
-"""What keeps the audit log whole: the seals of its events, the ends of what was archived, and what checks have found."""
+"""What keeps the audit log whole: the seals of its events, where archives end, and what checks have found."""
 
 from datetime import datetime
 from uuid import UUID

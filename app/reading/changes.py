@@ -124,7 +124,7 @@ def _seen_id(
     entity: type[Row], far: Any, value: ColumnElement[str], conditions: Sequence[ColumnElement[bool]]
 ) -> ColumnElement[Any]:
     """The typed id ``value`` where its row is in sight, else NULL."""
-    pattern = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
+    pattern: ColumnElement[str] = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
     digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
     at = case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
     return own(select(value).select_from(far).where(far.id == at, *conditions), far).scalar_subquery()
@@ -148,4 +148,4 @@ def _among(key: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]
     return and_(key == func.any(literal_column(f"ARRAY[{listed}]::text[]")))
 
 
-_EMPTY = literal_column("'{}'::jsonb")
+_EMPTY: ColumnElement[Any] = literal_column("'{}'::jsonb")

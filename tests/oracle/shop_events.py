@@ -1,4 +1,4 @@
-"""The shop's audit log: events of every kind, about records that are there, deleted, or gone, by all sorts of people."""
+"""The shop's audit log: events of every kind, about records that are there, deleted or gone, by all sorts of people."""
 
 import json
 from datetime import date, datetime
