@@ -9,7 +9,8 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
 import typer
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli_audit import audit_app
-from app.commands import UserMistakeError, console, prepared, with_database
+from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
@@ -28,12 +29,17 @@ from app.importing.errors import ImportRefusedError
 from app.importing.importer import import_file
 from app.importing.preset import import_preset, preset_names
 from app.importing.progress import progress_bar
-from app.importing.report import print_report
+from app.importing.report import Report, print_report
+from app.importing.targets import target
 from app.logs import configure_logs
 from app.main import create_app
+from app.models import User
+from app.models.base import utcnow
 from app.secret import WeakSecretError, server_secret
 from app.settings import Settings, get_settings, setting_name
 from auth.archiving import ArchiveRefusedError
+from auth.audit import Changes, Event, created, event
+from auth.audit_log import write_events
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
@@ -223,7 +229,7 @@ def import_command(
                     if directory is None:
                         raise UserMistakeError(f"Say where the files are: rapport import preset {file} DIR.")
                     reports = await import_preset(
-                        connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch
+                        connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch, note=_import
                     )
                 else:
                     if directory is not None:
@@ -232,7 +238,14 @@ def import_command(
                         raise UserMistakeError("Say which column is what: --map MAP.toml.")
                     reports = [
                         await import_file(
-                            connection, entity, Path(file), map, dry_run=dry_run, rejects=rejects, progress=watch
+                            connection,
+                            entity,
+                            Path(file),
+                            map,
+                            dry_run=dry_run,
+                            rejects=rejects,
+                            progress=watch,
+                            note=_import,
                         )
                     ]
         finally:
@@ -244,6 +257,15 @@ def import_command(
             _console.print(f"{refused:,} rows were refused. {where}")
 
     with_database(run)
+
+
+async def _import(connection: Any, report: Report) -> None:
+    """Put an import on record: the file, and what came of its rows."""
+    names = ("read", "inserted", "updated", "unchanged", "repeated", "rejected")
+    told = {"file": report.name, **{name: getattr(report, name) for name in names}}
+    changes: Changes = {name: {"before": None, "after": value} for name, value in told.items()}
+    about = target(report.entity).entity
+    await write_events(connection, event(origin("import"), utcnow(), "import", entity=about, changes=changes))
 
 
 @user_app.command(name="add")
@@ -264,15 +286,14 @@ def user_add(
                 raise UserMistakeError(f"{email!r} is not an email address.")
             if not name.strip() or len(name) > 500:
                 raise UserMistakeError("A user needs a name, of 500 characters at most.")
+            user = {"id": new_id(), "name": name, "email": email, "role_id": role_id, "team_id": team_id}
             try:
-                await connection.execute(
-                    "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
-                    new_id(),
-                    name,
-                    email,
-                    role_id,
-                    team_id,
-                )
+                async with connection.transaction():
+                    await connection.execute(
+                        "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
+                        *user.values(),
+                    )
+                    await write_events(connection, _about_user("user add", "create", user["id"], created(User(**user))))
             except asyncpg.UniqueViolationError:
                 raise UserMistakeError(f"There is a user with the email {email} already.") from None
         finally:
@@ -292,23 +313,30 @@ def user_password(email: Annotated[str, typer.Argument(help="The email of the us
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
         try:
-            done = await connection.execute(
-                "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
-                " WHERE lower(email) = lower($1)",
-                email,
-                hash_now(password),
-                datetime.now(UTC),
-            )
+            async with connection.transaction():
+                user_id = await connection.fetchval(
+                    "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
+                    " WHERE lower(email) = lower($1) RETURNING id",
+                    email,
+                    hash_now(password),
+                    datetime.now(UTC),
+                )
+                if user_id is not None:
+                    await write_events(connection, _about_user("user password", "setPassword", user_id))
         finally:
             await connection.close()
-        if done == "UPDATE 0":
+        if user_id is None:
             raise UserMistakeError(f"There is no user with the email {email}.")
         _console.print(f"Set the password of {email}.")
 
     with_database(run)
 
 
-async def _named(connection: asyncpg.Connection, table: str, name: str) -> object:
+def _about_user(command: str, action: str, user_id: UUID, changes: Changes | None = None) -> Event:
+    return event(origin(command), utcnow(), action, entity=User.__name__, record_id=user_id, changes=changes)
+
+
+async def _named(connection: asyncpg.Connection, table: str, name: str) -> Any:
     rows = await connection.fetch(f'SELECT id, name FROM {table} ORDER BY name COLLATE "C"')  # noqa: S608
     for row in rows:
         if row["name"] == name:

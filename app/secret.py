@@ -35,10 +35,10 @@ def audit_secrets(settings: Settings) -> list[str]:
     Without a secret of its own, the log is sealed with the server's. That one stays good for the seals made until
     then, once it has one.
     """
-    given = [each.strip() for each in (settings.audit_key or "").split(",") if each.strip()]
-    for number, each in enumerate(given, 1):
+    given = [*([settings.audit_key] if settings.audit_key is not None else []), *settings.audit_former_keys]
+    for each in given:
         if len(each) < SHORTEST:
-            raise WeakSecretError(
-                f"RAPPORT_AUDIT_KEY has {len(each)} characters at place {number}: use {SHORTEST} or more."
-            )
+            raise WeakSecretError(f"A key of the audit log has {len(each)} characters: use {SHORTEST} or more.")
+    if settings.audit_key is None:
+        return [server_secret(settings), *given]
     return [*given, server_secret(settings)]

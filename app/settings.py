@@ -31,8 +31,10 @@ class Settings(BaseSettings):
     )
     audit_key: str | None = Field(
         default=None,
-        description="The key that seals the audit log, 32 characters or more; absent, it is made of the secret. After"
-        " a change, the former ones follow it, each after a comma.",
+        description="The key that seals the audit log, 32 characters or more; absent, it is made of the secret.",
+    )
+    audit_former_keys: tuple[str, ...] = Field(
+        default=(), description="Keys that sealed earlier events, the latest first, as a JSON list."
     )
     keeper: bool = Field(
         default=True, description="Seals and checks the audit log, and clears what has expired; one process must."
