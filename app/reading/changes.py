@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, column, func, inspect, literal_column, null, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.orm import aliased
 
 from app.models.base import Row
@@ -19,14 +19,14 @@ from app.reading.relations import currency_of, relation
 from app.reading.sight import Sight, Treatment
 
 
-def shown_changes(sight: Sight, event: Any) -> ColumnElement[Any]:
-    """``event.changes`` as the caller may see them."""
+def shown_changes(sight: Sight, event: Any, about: type[Row] | None = None) -> ColumnElement[Any]:
+    """``event.changes`` as the caller may see them; ``about`` is the entity of its record where that is known."""
     everything = sight.sees_log
     changes = event.changes
     # Without a record there are no rights to its fields. What was refused or failed has changed nothing.
     bare = event.record_id.is_(None) | (event.outcome != literal_column("'OK'"))
     whens: list[tuple[ColumnElement[bool], ColumnElement[Any]]] = []
-    for entity in sight.recorded:
+    for entity in sight.recorded if about is None else (about,):
         of_entity = event.entity == literal_column(f"'{entity.__name__}'")
         if everything and sight.sees_all(entity):
             continue
@@ -114,26 +114,35 @@ def _related(
             return None
         shown = change
     elif conditions:
-        shown = _both(change, lambda value: _seen_id(found.target, far, value, conditions))
+        shown = _seen_ids(found.target, far, change, conditions)
     else:
         shown = change
     return shown if treatment.readable is True else effective(shown, treatment)
 
 
-def _seen_id(
-    entity: type[Row], far: Any, value: ColumnElement[str], conditions: Sequence[ColumnElement[bool]]
+def _seen_ids(
+    entity: type[Row], far: Any, change: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]
 ) -> ColumnElement[Any]:
-    """The typed id ``value`` where its row is in sight, else NULL."""
+    """The typed ids before and after, each where its row is in sight, else NULL. Both are looked up at once."""
     pattern: ColumnElement[str] = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
-    digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
-    at = case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
-    return own(select(value).select_from(far).where(far.id == at, *conditions), far).scalar_subquery()
+    ids, parts = [], []
+    for side in ("before", "after"):
+        value = _side(change, side)
+        digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
+        at = case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
+        ids.append(at)
+        parts += [literal_column(f"'{side}'"), case((func.bool_or(far.id == at), value), else_=null())]
+    either = far.id == func.any(array(ids, type_=Uuid()))
+    found = select(func.jsonb_build_object(*parts)).select_from(far).where(either, *conditions)
+    return own(found, far).scalar_subquery()
+
+
+def _side(change: ColumnElement[Any], side: str) -> ColumnElement[str]:
+    return change.op("->>", return_type=Text())(literal_column(f"'{side}'"))
 
 
 def _both(change: ColumnElement[Any], make: Any) -> ColumnElement[Any]:
-    before, after = (
-        make(change.op("->>", return_type=Text())(literal_column(f"'{side}'"))) for side in ("before", "after")
-    )
+    before, after = (make(_side(change, side)) for side in ("before", "after"))
     return func.jsonb_build_object(literal_column("'before'"), before, literal_column("'after'"), after)
 
 

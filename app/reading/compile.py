@@ -93,6 +93,8 @@ class Compiler:
         self.binder = Binder()
         self.filters = FilterCompiler(sight, self.binder)
         self._names = 0
+        self._about: type[Row] | None = None
+        """The entity whose records' events are being compiled; None outside of their history."""
 
     def name(self) -> str:
         """A name that nothing else in the statement has."""
@@ -208,7 +210,7 @@ class Compiler:
             case Constant(_, value):
                 return literal_column(f"'{value}'", Text)
             case Leaf(_, "changes") if entity is AuditEvent:
-                return shown_changes(self.sight, row)
+                return shown_changes(self.sight, row, self._about)
             case Leaf(_, attribute):
                 treatment = self.sight.treatment(entity, attribute, row)
                 return shown(entity, attribute, getattr(row, attribute), treatment)
@@ -220,7 +222,16 @@ class Compiler:
                 return self._to_one(near, name, read)
             case ToMany(_, name, read):
                 step = Step(near, relation(entity, name))
+                if read.entity is AuditEvent:
+                    return self._history(read, step)
                 return connection(self, read, step) if read.page is not None else self.many(read, step)
+
+    def _history(self, read: Read, step: Step) -> ColumnElement[Any]:
+        self._about = step.near.entity
+        try:
+            return connection(self, read, step)
+        finally:
+            self._about = None
 
     def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
         currency = getattr(near.row, currency_of(near.entity, field.attribute) or "")
