@@ -7,10 +7,10 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
+from uuid import UUID
 
 import asyncpg
 import typer
@@ -19,22 +19,28 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from app.db.database import DatabaseRefusedError, database_url, ensure_database
+from app.cli_audit import audit_app
+from app.commands import UserMistakeError, console, origin, prepared, with_database
+from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
-from app.db.migrate import migrate
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
 from app.docs import DocsRefusedError, outdated
 from app.importing.errors import ImportRefusedError
 from app.importing.importer import import_file
 from app.importing.preset import import_preset, preset_names
 from app.importing.progress import progress_bar
-from app.importing.report import print_report
+from app.importing.report import Report, print_report
+from app.importing.targets import target
 from app.logs import configure_logs
 from app.main import create_app
+from app.models import User
+from app.models.base import utcnow
 from app.secret import WeakSecretError, server_secret
 from app.settings import Settings, get_settings, setting_name
 from app.sla_file import PolicyRefusedError, print_policy, set_from_file
-from auth.builtin import sync_built_in_roles
+from auth.archiving import ArchiveRefusedError
+from auth.audit import Changes, Event, created, event
+from auth.audit_log import write_events
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
@@ -45,18 +51,13 @@ schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
 cli.add_typer(sla_app, name="sla")
+cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")
 cli.add_typer(docs_app, name="docs")
 
 DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
 SHORTEST_PASSWORD = 12
-T = TypeVar("T")
-_console = Console(soft_wrap=True)
 _errors = Console(stderr=True)
-
-
-class UserMistakeError(Exception):
-    """Something that whoever typed the command can put right; the message says how."""
 
 
 _MISTAKES = (
@@ -67,6 +68,7 @@ _MISTAKES = (
     WeakSecretError,
     DocsRefusedError,
     PolicyRefusedError,
+    ArchiveRefusedError,
 )
 
 
@@ -88,28 +90,6 @@ def _tell(mistake: str) -> None:
     _errors.print("[red]Refused:[/red]", mistake, highlight=False, markup=True, soft_wrap=True)
 
 
-async def _prepared(url: str) -> None:
-    """Bring a database to the present tables and built-in roles."""
-    await ensure_database(url)
-    await migrate(url)
-    connection = await asyncpg.connect(url)
-    try:
-        await sync_built_in_roles(connection)
-    finally:
-        await connection.close()
-
-
-def _with_database(work: Callable[[str], Awaitable[T]]) -> T:
-    """Do ``work`` on the prepared database of the settings."""
-    with database_url(get_settings()) as url:
-
-        async def run() -> T:
-            await _prepared(url)
-            return await work(url)
-
-        return asyncio.run(run())
-
-
 @cli.command()
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Load demo data first if the database is empty.")] = False,
@@ -120,11 +100,11 @@ def serve(
     configure_logs(settings)
     server_secret(settings)
     with database_url(settings) as url:
-        asyncio.run(_prepared(url))
+        asyncio.run(prepared(url))
         if demo:
             asyncio.run(_ensure_demo(url, customers, settings))
         listener = _listener(settings)
-        _console.print(
+        console.print(
             f"Rapport answers at [bold]http://{settings.host}:{settings.port}/graphql[/bold]. Ctrl-C stops it."
         )
         # The server passes the signals that stop it on to whoever handled them before; leaving in order, and not by the
@@ -196,14 +176,14 @@ async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:
     table.add_column("name")
     for email, role, name in DEMO_ACCOUNTS:
         table.add_row(role, email, name)
-    _console.print(table)
+    console.print(table)
 
 
 async def _load_demo(url: str, customers: int) -> None:
     with progress_bar() as watch:
         report = await load_demo(url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch)
     rows = sum(report.counts.values())
-    _console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")
+    console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")
 
 
 @cli.command(name="migrate")
@@ -211,9 +191,9 @@ def migrate_command() -> None:
     """Bring the database to the present tables and built-in roles."""
 
     async def nothing_more(_: str) -> None:
-        _console.print("The database is up to date.")
+        console.print("The database is up to date.")
 
-    _with_database(nothing_more)
+    with_database(nothing_more)
 
 
 @cli.command()
@@ -221,7 +201,7 @@ def demo(customers: Annotated[int, typer.Option(help="How many customers.", min=
     """Load demo data into an empty database."""
     if get_settings().production:
         raise UserMistakeError("Demo accounts have a password that everybody knows: never in production.")
-    _with_database(lambda url: _load_demo(url, customers))
+    with_database(lambda url: _load_demo(url, customers))
 
 
 _Rejects = Annotated[Path | None, typer.Option(help="Where refused rows go, as CSV with line, column and reason.")]
@@ -252,7 +232,7 @@ def import_command(
                     if directory is None:
                         raise UserMistakeError(f"Say where the files are: rapport import preset {file} DIR.")
                     reports = await import_preset(
-                        connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch
+                        connection, file, directory, dry_run=dry_run, rejects=rejects, progress=watch, note=_import
                     )
                 else:
                     if directory is not None:
@@ -261,18 +241,34 @@ def import_command(
                         raise UserMistakeError("Say which column is what: --map MAP.toml.")
                     reports = [
                         await import_file(
-                            connection, entity, Path(file), map, dry_run=dry_run, rejects=rejects, progress=watch
+                            connection,
+                            entity,
+                            Path(file),
+                            map,
+                            dry_run=dry_run,
+                            rejects=rejects,
+                            progress=watch,
+                            note=_import,
                         )
                     ]
         finally:
             await connection.close()
-        print_report(reports, Console(width=max(_console.width, 120)))
+        print_report(reports, Console(width=max(console.width, 120)))
         refused = sum(report.rejected for report in reports)
         if refused:
             where = f"They are in {rejects}." if rejects else "See which and why with --rejects FILE."
-            _console.print(f"{refused:,} rows were refused. {where}")
+            console.print(f"{refused:,} rows were refused. {where}")
 
-    _with_database(run)
+    with_database(run)
+
+
+async def _import(connection: Any, report: Report) -> None:
+    """Put an import on record: the file, and what came of its rows."""
+    names = ("read", "inserted", "updated", "unchanged", "repeated", "rejected")
+    told = {"file": report.name, **{name: getattr(report, name) for name in names}}
+    changes: Changes = {name: {"before": None, "after": value} for name, value in told.items()}
+    about = target(report.entity).entity
+    await write_events(connection, event(origin("import"), utcnow(), "import", entity=about, changes=changes))
 
 
 @user_app.command(name="add")
@@ -293,22 +289,21 @@ def user_add(
                 raise UserMistakeError(f"{email!r} is not an email address.")
             if not name.strip() or len(name) > 500:
                 raise UserMistakeError("A user needs a name, of 500 characters at most.")
+            user = {"id": new_id(), "name": name, "email": email, "role_id": role_id, "team_id": team_id}
             try:
-                await connection.execute(
-                    "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
-                    new_id(),
-                    name,
-                    email,
-                    role_id,
-                    team_id,
-                )
+                async with connection.transaction():
+                    await connection.execute(
+                        "INSERT INTO users (id, name, email, role_id, team_id) VALUES ($1, $2, $3, $4, $5)",
+                        *user.values(),
+                    )
+                    await write_events(connection, _about_user("user add", "create", user["id"], created(User(**user))))
             except asyncpg.UniqueViolationError:
                 raise UserMistakeError(f"There is a user with the email {email} already.") from None
         finally:
             await connection.close()
-        _console.print(f"Added {email}. Set a password with: rapport user password {email}")
+        console.print(f"Added {email}. Set a password with: rapport user password {email}")
 
-    _with_database(run)
+    with_database(run)
 
 
 @user_app.command(name="password")
@@ -321,23 +316,30 @@ def user_password(email: Annotated[str, typer.Argument(help="The email of the us
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
         try:
-            done = await connection.execute(
-                "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
-                " WHERE lower(email) = lower($1)",
-                email,
-                hash_now(password),
-                datetime.now(UTC),
-            )
+            async with connection.transaction():
+                user_id = await connection.fetchval(
+                    "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
+                    " WHERE lower(email) = lower($1) RETURNING id",
+                    email,
+                    hash_now(password),
+                    datetime.now(UTC),
+                )
+                if user_id is not None:
+                    await write_events(connection, _about_user("user password", "setPassword", user_id))
         finally:
             await connection.close()
-        if done == "UPDATE 0":
+        if user_id is None:
             raise UserMistakeError(f"There is no user with the email {email}.")
-        _console.print(f"Set the password of {email}.")
+        console.print(f"Set the password of {email}.")
 
-    _with_database(run)
+    with_database(run)
 
 
-async def _named(connection: asyncpg.Connection, table: str, name: str) -> object:
+def _about_user(command: str, action: str, user_id: UUID, changes: Changes | None = None) -> Event:
+    return event(origin(command), utcnow(), action, entity=User.__name__, record_id=user_id, changes=changes)
+
+
+async def _named(connection: asyncpg.Connection, table: str, name: str) -> Any:
     rows = await connection.fetch(f'SELECT id, name FROM {table} ORDER BY name COLLATE "C"')  # noqa: S608
     for row in rows:
         if row["name"] == name:
@@ -349,14 +351,14 @@ async def _named(connection: asyncpg.Connection, table: str, name: str) -> objec
 @sla_app.command(name="show")
 def sla_show() -> None:
     """Print the SLA policy, as sla set takes it."""
-    typer.echo(_with_database(print_policy))
+    typer.echo(with_database(print_policy))
 
 
 @sla_app.command(name="set")
 def sla_set(file: Annotated[Path, typer.Argument(help="The TOML file; it says everything.")]) -> None:
     """Make the SLA policy that of a file. Tickets keep the due times that they have."""
-    changed = _with_database(lambda url: set_from_file(url, file, get_settings()))
-    _console.print("Set the policy." if changed else "The policy is this one already.")
+    changed = with_database(lambda url: set_from_file(url, file, get_settings()))
+    console.print("Set the policy." if changed else "The policy is this one already.")
 
 
 @schema_app.command(name="print")

@@ -104,7 +104,7 @@ def _limits(_: Any) -> str:
 def _setting_table(fields: Mapping[str, FieldInfo]) -> str:
     def default(field: FieldInfo) -> str:
         value = field.default
-        if value is None:
+        if value is None or value == ():
             return "not set"
         return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

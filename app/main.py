@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.db.lanes import Lanes
 from app.db.writers import open_writers
 from app.domain.work import Shop
+from app.keeper import Keeper
 from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
@@ -81,7 +82,11 @@ def create_app(settings: Settings, url: str) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         server = await open_server(settings, url)
         app.state.server = server
+        keeping = asyncio.create_task(Keeper(url, settings).run()) if settings.keeper else None
         yield
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
         await server.close()
 
     async def live(_: Request) -> JSONResponse:

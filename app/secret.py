@@ -1,4 +1,4 @@
-"""The server's secret: given in production, made once and kept in development."""
+"""The server's secrets: given in production, made once and kept in development."""
 
 import os
 import secrets
@@ -27,3 +27,18 @@ def server_secret(settings: Settings) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
     return path.read_text()
+
+
+def audit_secrets(settings: Settings) -> list[str]:
+    """The secrets from which the keys of the audit log are derived, the present one first.
+
+    Without a secret of its own, the log is sealed with the server's. That one stays good for the seals made until
+    then, once it has one.
+    """
+    given = [*([settings.audit_key] if settings.audit_key is not None else []), *settings.audit_former_keys]
+    for each in given:
+        if len(each) < SHORTEST:
+            raise WeakSecretError(f"A key of the audit log has {len(each)} characters: use {SHORTEST} or more.")
+    if settings.audit_key is None:
+        return [server_secret(settings), *given]
+    return [*given, server_secret(settings)]

@@ -30,6 +30,18 @@ class Settings(BaseSettings):
         default=None,
         description="The key that signs tokens and cursors, 32 characters or more; made and kept in development.",
     )
+    audit_key: str | None = Field(
+        default=None,
+        description="The key that seals the audit log, 32 characters or more; absent, it is made of the secret.",
+    )
+    audit_former_keys: tuple[str, ...] = Field(
+        default=(), description="Keys that sealed earlier events, the latest first, as a JSON list."
+    )
+    keeper: bool = Field(
+        default=True, description="Seals and checks the audit log, and clears what has expired; one process must."
+    )
+    audit_check_minutes: int = Field(default=60, ge=1, description="Minutes between two checks of the audit log.")
+    outbox_hours: int = Field(default=168, ge=1, description="Hours for which events wait for those who follow them.")
     debug: bool = Field(default=False, description="Shows ADMIN the plan of each read; never in production.")
     introspection: bool | None = Field(
         default=None, description="Whether the schema may be asked for; absent: in development only."

@@ -1,8 +1,8 @@
 """Access: the compiled rights of one caller, and its sight of rows and fields as SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,15 @@ from app.models.enums import FieldAccess, RowScope
 from app.reading.correlation import there
 from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
-from auth.models import Role, User
-from auth.policy import ENTITIES, FieldRule
+from auth.models import RECORDED, Role, User
+from auth.policy import ENTITIES, TOLD, FieldRule
 from auth.scopes import FOLLOWERS, WIDTH, caller, in_scope
 
 PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
 """Tables whose rows are parts of a record: seen with it, by no right of their own."""
+
+_WHENCE = {"ip", "user_agent", "request_id"}
+"""From where an event came: for those whose own right to the log covers it, not for all who see a record's history."""
 
 ENTITY_CLASSES: Mapping[str, type[Row]] = {name: getattr(models, name) for name in ENTITIES}
 
@@ -35,6 +38,12 @@ def field_name(attribute: str) -> str:
     """The field of the API for an attribute: ``lastOrderAt`` for ``last_order_at``."""
     first, *rest = attribute.split("_")
     return first + "".join(word.title() for word in rest)
+
+
+@cache
+def fields_of(entity: type[Row]) -> Mapping[str, str]:
+    """The fields of ``entity`` as the API names them, and the attributes behind them."""
+    return {name: attribute_name(name) for name in ENTITIES.get(entity.__name__, ())}
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,8 @@ class Rights:
             return []
         granted = self.grants.get(entity.__name__, {}).get("read")
         if granted is None:
-            return [_NOTHING]
+            # The history of a record shows its events whole to whoever may ask for it; there is no other way to them.
+            return [] if entity is models.AuditEvent else [_NOTHING]
         rules: list[FieldRule] = []
         for source in sources(entity, attribute):
             if source != attribute:
@@ -108,6 +118,28 @@ class Rights:
     def readable_somewhere(self, entity: type[Row], attribute: str) -> bool:
         """Whether the value may be read on any row at all."""
         return all(FieldAccess.READ in (rule.access, rule.otherwise) for rule in self.rules(entity, attribute))
+
+    def sees_all(self, entity: type[Row]) -> bool:
+        """Whether every field of every row may be read, and so may what it follows and what it refers to."""
+        if self.rows(entity) is not RowScope.ALL or not self._reads_all(entity):
+            return False
+        if entity.parent and not self.sees_all(relation(entity, entity.parent).target):
+            return False
+        for attribute in fields_of(entity).values():
+            if attribute in inspect(entity).relationships:
+                found = relation(entity, attribute)
+                if self.rows(found.target) is not RowScope.ALL or (found.many and not self._reads_all(found.target)):
+                    return False
+        return True
+
+    def _reads_all(self, entity: type[Row]) -> bool:
+        if entity is models.TicketComment and self.rows(entity, "readInternal") is not RowScope.ALL:
+            return False
+        return entity in PARTS or all(
+            rule.access is rule.otherwise is FieldAccess.READ
+            for attribute in fields_of(entity).values()
+            for rule in self.rules(entity, attribute)
+        )
 
     def hidden(self, entity: type[Row], attribute: str) -> bool:
         """Whether nothing of the value is shown on any row."""
@@ -168,10 +200,42 @@ class Access:
         """Whether the caller may see any row of ``entity`` at all."""
         return self.rights.may_see(entity)
 
+    def covered(self, entity: type[Row], row: Any, action: str) -> list[ColumnElement[bool]]:
+        """The conditions under which ``action`` covers ``row``, which is visible."""
+        scope, seen = self.rights.rows(entity, action), self.rights.rows(entity)
+        if scope is not RowScope.ASSIGNED and WIDTH[scope] >= WIDTH[seen]:
+            return []
+        return in_scope(entity, row, scope, "row")
+
+    @property
+    def recorded(self) -> Sequence[type[Row]]:
+        """The entities of whose records the audit log tells values."""
+        return [ENTITY_CLASSES[name] for name in RECORDED]
+
+    @property
+    def told(self) -> Sequence[str]:
+        """What the audit log tells besides, by name, that everybody may know who sees the event."""
+        return TOLD
+
+    @property
+    def sees_log(self) -> bool:
+        """Whether the caller sees the whole audit log."""
+        return self.rights.rows(models.AuditEvent) is RowScope.ALL
+
+    def sees_all(self, entity: type[Row]) -> bool:
+        """Whether every field of every row of ``entity`` is plainly readable."""
+        return self.rights.sees_all(entity)
+
+    def fields(self, entity: type[Row]) -> Mapping[str, str]:
+        """The fields of ``entity`` as the API names them, and the attributes behind them."""
+        return fields_of(entity)
+
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
         rules = self.rights.rules(entity, attribute)
         readable = _all([_where(rule, {FieldAccess.READ}, entity, row) for rule in rules])
+        if entity is models.AuditEvent and attribute in _WHENCE:
+            readable = _all([readable, *in_scope(entity, row, self.rights.rows(entity), "row")])
         if not any(FieldAccess.MASKED in (rule.access, rule.otherwise) for rule in rules):
             return Treatment(readable)
         shown = _all([_where(rule, {FieldAccess.READ, FieldAccess.MASKED}, entity, row) for rule in rules])

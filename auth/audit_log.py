@@ -13,6 +13,17 @@ from app.models.enums import AuditOutcome
 from auth.audit import Event, Origin, event
 
 
+async def write_events(connection: Any, *events: Event) -> None:
+    """Write events of their own, in the connection's transaction if there is one."""
+    columns = ", ".join(events[0].columns)
+    rows = orjson.dumps([each.columns for each in events], default=str)
+    await connection.fetch(
+        f"INSERT INTO audit_events ({columns})"  # noqa: S608  # Names of columns, all our own.
+        f" SELECT {columns} FROM json_populate_recordset(NULL::audit_events, convert_from($1, 'UTF8')::json)",
+        rows,
+    )
+
+
 class AuditLog:
     """Writes events of their own, each before its answer is sent."""
 
@@ -21,13 +32,7 @@ class AuditLog:
 
     async def write(self, *events: Event) -> None:
         """Write the events."""
-        columns = ", ".join(events[0].columns)
-        rows = orjson.dumps([each.columns for each in events], default=str)
-        await self._writers.fetch(
-            f"INSERT INTO audit_events ({columns})"  # noqa: S608  # Names of columns, all our own.
-            f" SELECT {columns} FROM json_populate_recordset(NULL::audit_events, $1::json)",
-            rows,
-        )
+        await write_events(self._writers, *events)
 
     async def denied(self, origin: Origin, refusals: Mapping[str, ApiError]) -> None:
         """Write what was refused, by the field of the operation."""

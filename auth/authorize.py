@@ -97,8 +97,12 @@ class _Check:
                 elif not nullable:
                     raise self._refusal(read.entity, "read")
             case ToMany(_, name, read):
-                self._shown(entity, name)
-                self.entity(read.entity)
+                action = relation(entity, name).action
+                if action is None:
+                    self._shown(entity, name)
+                    self.entity(read.entity)
+                elif self._rights.rows(entity, action) is RowScope.NONE:
+                    raise self._refusal(entity, action)
                 self.read(read)
 
     def _filter(self, entity: type[Row], part: Filter) -> None:

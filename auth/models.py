@@ -157,7 +157,7 @@ class Session(Entity, table=True):
     user_agent: str | None = words()
 
 
-_PREFIXES = {
+RECORDED = {
     "Customer": "cus",
     "Contact": "con",
     "Stage": "stg",
@@ -170,13 +170,14 @@ _PREFIXES = {
     "Team": "tm",
     "Role": "rol",
 }
+"""The entities of whose records there may be events, and how their typed ids begin."""
 
 
 def _typed_id(row: Any) -> Any:
     prefix = case(
         *(
             (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'"))
-            for name, prefix in _PREFIXES.items()
+            for name, prefix in RECORDED.items()
         )
     )
     return prefix.concat(func.replace(cast(row.record_id, Text), literal_column("'-'"), literal_column("''")))
@@ -207,7 +208,7 @@ class AuditEvent(Entity, table=True):
         default=None,
         sa_type=BigInteger,
         nullable=False,
-        sa_column_kwargs={"server_default": text("pg_current_xact_id()::text::bigint")},
+        sa_column_kwargs={"server_default": text("pg_current_xact_id()::text::bigint + transaction_offset()")},
     )
     position: int = Field(default=None, sa_type=BigInteger, nullable=False, sa_column_args=[Identity(always=True)])
     at: datetime = moment(required=True)
@@ -229,7 +230,12 @@ class AuditEvent(Entity, table=True):
     @computed("entity", expression=_typed_id)
     def entity_id(self: Any) -> Any:
         """The typed id of the record."""
-        return self.record_id and print_id(_PREFIXES[self.entity], self.record_id)
+        return self.record_id and print_id(RECORDED[self.entity], self.record_id)
+
+    @computed("entity_id", expression=lambda row: row.record_id)
+    def about(self: Any) -> Any:
+        """The record without its prefix: what is looked up when the typed id is asked for."""
+        return self.record_id
 
     actor: User = Relationship(
         sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.actor_id) == User.id", "viewonly": True}

@@ -44,6 +44,7 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
+            "AuditEvent": "at actor action entity entityId outcome changes ip userAgent requestId",
         }.items()
     }
 )
@@ -68,6 +69,10 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The fields that ``create`` and ``update`` may write, in the same order; such a grant says READ where it may."""
+
+TOLD = ("reason", "field", "file", "read", "inserted", "updated", "unchanged", "repeated", "rejected")
+"""What audit events tell that is no field of their record and that whoever sees the event may know: reasons, the field
+that was refused, the counts of an import. Anything else they tell is for those who see the whole log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ _SELL = "create update pay ship deliver complete cancel"
 _SERVE = "create update comment pending resolve close reopen rate"
 
 
-_SHOP = {"Team": _read(ALL), "SlaPolicy": _read(ALL)}
+_SHOP = {"Team": _read(ALL), "SlaPolicy": _read(ALL), "AuditEvent": _read(OWN)}
 
 
 def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import aliased
 
-from app.models import Contact, Customer, Opportunity, Role, Ticket, User
+from app.models import AuditEvent, Contact, Customer, Opportunity, Role, Ticket, User
 from app.models.base import Row
 from app.models.enums import RowScope, TicketStatus
 from app.reading.binding import CALLER, TEAM
@@ -127,7 +127,8 @@ WAYS: dict[type[Row], tuple[Way, ...]] = {
     Ticket: (_assigned_tickets(), *_children(Ticket, _CUSTOMER)),
     Opportunity: (_owned(Opportunity), _opportunities_of_owned_customers()),
 }
-"""How rows belong to somebody. Entities that are not here follow their parent, or are in the two functions below."""
+"""How rows belong to somebody. Entities that are not here follow their parent, or are in the two functions below;
+acts belong to whoever acted."""
 
 FOLLOWERS = {"Contact", "Order", "Ticket", "StageChange", "OrderLine", "OrderStatusChange", "TicketComment"}
 """Entities of which every row belongs to whomever its parent belongs to (a ticket to its assignee besides)."""
@@ -144,6 +145,9 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
     belongs = _BELONGS[scope]
     if entity is User:
         return [row.id == caller() if scope is RowScope.OWN else row.team_id == team()]
+    if entity is AuditEvent:
+        # A plain condition on its column, so that the list is sought in the index of the actor's events.
+        return [belongs(row.actor_id)]
     if entity is Role:
         me: Any = aliased(User)
         return [row.id == select(me.role_id).where(me.id == caller()).scalar_subquery()]

@@ -64,6 +64,23 @@ def record_id(entity: type[Row], name: str) -> Convert:
     return lambda value: [one(each) for each in value] if isinstance(value, list) else one(value)
 
 
+def any_id(name: str) -> Convert:
+    """The UUID of a typed id of whatever entity, or a list of them. UUIDs are unique among all entities."""
+
+    def one(value: str) -> UUID:
+        found = split_id(value)
+        if found is None:
+            shown = value if len(value) <= 60 else f"{value[:57]}…"
+            raise BadUserInputError(
+                f"{name} is not the id of a record: {shown!r}. Such an id is a prefix like cus_ and 32 hexadecimal"
+                " digits.",
+                argument=name,
+            )
+        return found[1]
+
+    return lambda value: [one(each) for each in value] if isinstance(value, list) else one(value)
+
+
 def node_ids(value: Any) -> list[tuple[str, UUID]]:
     """Prefix and UUID of each id; ids that are none become such that no row has."""
     return [split_id(each) or ("", UUID(int=0)) for each in (value if isinstance(value, list) else [value])]

@@ -11,7 +11,7 @@ from graphql import (
 )
 
 from app.errors import BadUserInputError
-from app.models import ExternalRef
+from app.models import AuditEvent, ExternalRef
 from app.models.base import Row
 from app.reading.filters import literal_value
 from app.reading.read import (
@@ -55,7 +55,7 @@ def _member(entity: type[Row], given: Given) -> Filter:
             return Not(entity_filter(entity, given))
         case "isNull":
             return Missing(bool(given.value))
-    attribute = attribute_name(name)
+    attribute = "about" if entity is AuditEvent and name == "entityId" else attribute_name(name)
     kind = get_named_type(given.kind).name
     if kind == "MoneyFilter":
         return _money(entity, attribute, given)
@@ -117,7 +117,7 @@ def _comparison(entity: Any, attribute: str, given: Given) -> Filter:
 def _operand(entity: Any, how: str, given: Given) -> Operand:
     kind = get_named_type(given.kind)
     if kind.name == "ID":
-        return given.operand(to.record_id(entity, given.name))
+        return given.operand(to.any_id(given.name) if entity is AuditEvent else to.record_id(entity, given.name))
     if how in _WILDCARDS:
         return given.operand(to.pattern(given.name, *_WILDCARDS[how]))
     if how in ("has", "hasAny", "hasAll"):

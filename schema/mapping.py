@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 import app.models as models
 from app.models.base import Row
 from app.models.enums import FieldAccess
+from app.reading.relations import relation
 from auth.access import ENTITY_CLASSES, PARTS, attribute_name
 from auth.policy import ENTITIES, POLICY, WRITABLE
 
@@ -62,7 +63,9 @@ def check(schema: GraphQLSchema) -> None:
 
 
 def _check_policy(name: str, kind: GraphQLObjectType) -> None:
-    fields, listed = set(kind.fields) - {"id"}, set(ENTITIES[name])
+    relations = inspect(ENTITY_OF_TYPE[name]).relationships
+    by_action = {field for field in kind.fields if field in relations and relation(ENTITY_OF_TYPE[name], field).action}
+    fields, listed = set(kind.fields) - {"id"} - by_action, set(ENTITIES[name])
     for missing in sorted(fields ^ listed):
         where = "is not listed in auth/policy.py" if missing in fields else "is in auth/policy.py, not in schema/types"
         raise SchemaMismatchError(f"{name}.{missing} {where}.")

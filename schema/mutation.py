@@ -62,8 +62,7 @@ class Mutation(
     @strawberry.mutation
     async def sign_in(self, info: Info[Context, None], email: str, password: str) -> SignInPayload:
         """Open a session. Send its access token as "Authorization: Bearer …"."""
-        caller = info.context.caller
-        session = await info.context.services.sign_in.sign_in(email, password, caller.ip, caller.user_agent)
+        session = await info.context.services.sign_in.sign_in(email, password, info.context.origin())
         if session is None:
             wrong = UserError(field=None, code=ErrorCode.INVALID, message="Email and password do not belong together.")
             return SignInPayload(access_token=None, refresh_token=None, expires_at=None, errors=[wrong])

@@ -7,6 +7,8 @@ import app.models as models
 from schema.context import Context
 from schema.permissions import can
 from schema.resolving import whole
+from schema.types.audit_event import AuditEventConnection, AuditEventFilter
+from schema.types.audit_verification import AuditVerification
 from schema.types.common import Node
 from schema.types.contact import Contact, ContactConnection, ContactFilter, ContactOrder
 from schema.types.customer import Customer, CustomerConnection, CustomerFilter, CustomerOrder
@@ -223,3 +225,21 @@ class Query:
     async def roles(self, info: Asked) -> list[Role]:
         """The roles that the caller may see."""
         return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.AuditEvent))
+    async def audit_events(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+        where: AuditEventFilter | None = UNSET,
+    ) -> AuditEventConnection:
+        """The audit log, the newest event first: all of it, or what the caller has done."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.AuditEvent))
+    async def audit_verification(self, info: Asked) -> AuditVerification:
+        """What the last check of the whole audit log has found, for whoever may read all of it."""
+        return await AuditVerification.last(info)

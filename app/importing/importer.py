@@ -4,6 +4,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,7 @@ from app.importing.lines import OrderSums
 from app.importing.maps import Map, load_map
 from app.importing.progress import Watcher, unwatched
 from app.importing.rejects import RejectsSink, rejects_file
-from app.importing.report import Report
+from app.importing.report import Note, Report, unnoted
 from app.importing.resolving import FOUND, ROWS, Resolution
 from app.importing.rows import RowMaker
 from app.importing.source import CsvSource, Source
@@ -44,17 +45,19 @@ async def import_file(
     dry_run: bool = False,
     rejects: Path | None = None,
     progress: Watcher = unwatched,
+    note: Note = unnoted,
 ) -> Report:
     """Import the CSV file ``path`` as ``entity`` by the map file ``map``.
 
     Refused rows go to the file ``rejects``, all others in; with ``dry_run`` everything is done and then undone.
+    ``note`` is called at the end of the transaction.
     ImportRefusedError: the map or the file cannot be used, and nothing was written.
     """
     read = load_map(map, entity)
     source = CsvSource(path, encoding=read.encoding, delimiter=read.delimiter)
     with rejects_file(rejects, source.header) as sink:
         return await import_source(
-            connection, source, read, name=source.name, dry_run=dry_run, rejects=sink, progress=progress
+            connection, source, read, name=source.name, dry_run=dry_run, rejects=sink, progress=progress, note=note
         )
 
 
@@ -67,6 +70,7 @@ async def import_source(
     dry_run: bool,
     rejects: RejectsSink | None,
     progress: Watcher,
+    note: Note = unnoted,
 ) -> Report:
     """Import ``source`` by the map ``read``; ``rejects`` takes the refused rows."""
     begun = perf_counter()
@@ -81,24 +85,26 @@ async def import_source(
                 await _pass_on_refusals(connection, source, rows, rejects)
             for table in (ROWS, FOUND):
                 await connection.execute(f"DROP TABLE {table}")
+            report = Report(
+                name=name,
+                entity=read.entity,
+                read=count,
+                inserted=written.inserted,
+                updated=written.updated,
+                unchanged=good - repeated - written.inserted - written.updated,
+                repeated=repeated,
+                rejected=count - good,
+                seconds=perf_counter() - begun,
+                dry_run=dry_run,
+            )
+            await note(connection, report)
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ImportRefusedError(
             f"{name}: the database refused what was to be written, and nothing was imported:"
             f" {str(error).splitlines()[0]}. If somebody changed the same records meanwhile, try again."
         ) from error
     progress(f"{name}: writing", 3, 3)
-    return Report(
-        name=name,
-        entity=read.entity,
-        read=count,
-        inserted=written.inserted,
-        updated=written.updated,
-        unchanged=good - repeated - written.inserted - written.updated,
-        repeated=repeated,
-        rejected=count - good,
-        seconds=perf_counter() - begun,
-        dry_run=dry_run,
-    )
+    return replace(report, seconds=perf_counter() - begun)
 
 
 class _Undone(Exception):  # noqa: N818  # It is no error: it ends a dry run.

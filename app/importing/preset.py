@@ -29,7 +29,7 @@ from app.importing.importer import import_source, undone
 from app.importing.maps import Map, load_map
 from app.importing.progress import Watcher, unwatched
 from app.importing.rejects import rejects_file
-from app.importing.report import Report
+from app.importing.report import Note, Report, unnoted
 from app.importing.rows import RowMaker
 from app.importing.source import CsvSource, InlineSource, Source
 
@@ -81,6 +81,7 @@ async def import_preset(
     dry_run: bool = False,
     rejects: Path | None = None,
     progress: Watcher = unwatched,
+    note: Note = unnoted,
 ) -> list[Report]:
     """Import the data set ``name`` from the files in ``directory``; each step is a transaction of its own.
 
@@ -103,6 +104,7 @@ async def import_preset(
                 dry_run=False,
                 rejects=sink,
                 progress=progress,
+                note=note,
             )
             reports.append(report.undone() if dry_run else report)
     return reports

@@ -1,7 +1,8 @@
 """What an import did, for programs and for people."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +34,14 @@ class Report:
     def undone(self) -> "Report":
         """The same of an import that was rolled back."""
         return replace(self, dry_run=True)
+
+
+Note = Callable[[Any, Report], Awaitable[None]]
+"""Takes note of an import on its connection, in its transaction."""
+
+
+async def unnoted(connection: Any, report: Report) -> None:
+    """Take no note."""
 
 
 def print_report(reports: Sequence[Report], console: Console | None = None) -> None:

@@ -1,6 +1,7 @@
 """The tables, one file an entity. Import them from here: mappers resolve only once all of them are known."""
 
 import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and Role.)
+from app.models.audit_seal import AuditCheckpoint, AuditSeal, AuditVerification
 from app.models.contact import Contact
 from app.models.customer import Customer
 from app.models.external_ref import ExternalRef
@@ -15,7 +16,10 @@ from app.models.ticket import Ticket, TicketComment
 from auth.models import AuditEvent, FieldGrant, Grant, IdempotencyKey, Role, Session, Team, User
 
 __all__ = [
+    "AuditCheckpoint",
     "AuditEvent",
+    "AuditSeal",
+    "AuditVerification",
     "Contact",
     "Customer",
     "CustomerMerge",

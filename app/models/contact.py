@@ -10,9 +10,11 @@ from sqlmodel import Field, Relationship
 from app.models.base import Record, moment, ordered, searched, short, words
 from app.models.computed import computed
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
 
 if TYPE_CHECKING:
     from app.models.customer import Customer
+    from auth.models import AuditEvent
 
 
 class Contact(Record, table=True):
@@ -51,6 +53,7 @@ class Contact(Record, table=True):
 
     customer: "Customer" = Relationship(back_populates="contacts")
     external_refs: list[ExternalRef] = external_refs("Contact")
+    history: list["AuditEvent"] = history("Contact")
 
     @computed("first_name", "last_name")
     def full_name(self: Any) -> Any:

@@ -12,13 +12,14 @@ from sqlmodel import Field, Relationship
 from app.models.base import Record, Summary, alive, choice, moment, number, ordered, searched, short, words
 from app.models.enums import CustomerKind, CustomerStatus, CustomerTier
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
 
 if TYPE_CHECKING:
     from app.models.contact import Contact
     from app.models.opportunity import Opportunity
     from app.models.order import Order
     from app.models.ticket import Ticket
-    from auth.models import User
+    from auth.models import AuditEvent, User
 
 
 class Customer(Record, table=True):
@@ -81,3 +82,4 @@ class Customer(Record, table=True):
     orders: list["Order"] = Relationship(back_populates="customer")
     tickets: list["Ticket"] = Relationship(back_populates="customer")
     external_refs: list[ExternalRef] = external_refs("Customer")
+    history: list["AuditEvent"] = history("Customer")

@@ -25,13 +25,14 @@ from app.models.base import (
 from app.models.computed import computed
 from app.models.enums import StageKind
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
 from app.models.stage import Stage
 
 if TYPE_CHECKING:
     from app.models.contact import Contact
     from app.models.customer import Customer
     from app.models.product import Product
-    from auth.models import User
+    from auth.models import AuditEvent, User
 
 
 def _weighted(row: Any) -> Any:
@@ -105,6 +106,7 @@ class Opportunity(Record, table=True):
         sa_relationship_kwargs={"order_by": "(StageChange.changed_at, StageChange.id)"},
     )
     external_refs: list[ExternalRef] = external_refs("Opportunity")
+    history: list["AuditEvent"] = history("Opportunity")
 
     @computed("amount", "probability", expression=_weighted, currency="currency")
     def weighted_amount(self: Any) -> Any:

@@ -24,12 +24,13 @@ from app.models.base import (
 )
 from app.models.enums import OrderStatus
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
 
 if TYPE_CHECKING:
     from app.models.customer import Customer
     from app.models.opportunity import Opportunity
     from app.models.product import Product
-    from auth.models import User
+    from auth.models import AuditEvent, User
 
 
 class Order(Record, table=True):
@@ -95,6 +96,7 @@ class Order(Record, table=True):
         sa_relationship_kwargs={"order_by": "(OrderStatusChange.changed_at, OrderStatusChange.id)"},
     )
     external_refs: list[ExternalRef] = external_refs("Order")
+    history: list["AuditEvent"] = history("Order")
 
 
 class OrderLine(Entity, table=True):

@@ -21,7 +21,7 @@ class OutboxEvent(Row, table=True):
         default=None,
         sa_type=BigInteger,
         primary_key=True,
-        sa_column_kwargs={"server_default": text("pg_current_xact_id()::text::bigint")},
+        sa_column_kwargs={"server_default": text("pg_current_xact_id()::text::bigint + transaction_offset()")},
     )
     position: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
     event_id: UUID

@@ -2,13 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import Index, literal_column
 from sqlmodel import Field
 
 from app.models.base import Record, alive, amount_checks, currency_code, moment, money, ordered, searched, short, words
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
+
+if TYPE_CHECKING:
+    from auth.models import AuditEvent
 
 
 class Product(Record, table=True):
@@ -41,3 +45,4 @@ class Product(Record, table=True):
     deleted_at: datetime | None = moment()
 
     external_refs: list[ExternalRef] = external_refs("Product")
+    history: list["AuditEvent"] = history("Product")

@@ -23,12 +23,13 @@ from app.models.base import Entity, Record, choice, moment, number, ordered, sea
 from app.models.computed import computed
 from app.models.enums import TicketChannel, TicketKind, TicketPriority, TicketStatus
 from app.models.external_ref import ExternalRef, external_refs
+from app.models.history import history
 
 if TYPE_CHECKING:
     from app.models.contact import Contact
     from app.models.customer import Customer
     from app.models.order import Order
-    from auth.models import User
+    from auth.models import AuditEvent, User
 
 _URGENCY = "CASE " + " ".join(f"WHEN priority = '{p}' THEN {n}" for n, p in enumerate(TicketPriority)) + " END"
 _UNSETTLED = (TicketStatus.OPEN, TicketStatus.PENDING)
@@ -123,6 +124,7 @@ class Ticket(Record, table=True):
     assigned_by: "User" = Relationship(sa_relationship_kwargs={"foreign_keys": "Ticket.assigned_by_id"})
     comments: list["TicketComment"] = Relationship(back_populates="ticket")
     external_refs: list[ExternalRef] = external_refs("Ticket")
+    history: list["AuditEvent"] = history("Ticket")
 
     @computed("priority", expression=_urgency)
     def urgency(self: Any) -> Any:

@@ -24,8 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from app.models import AuditEvent
 from app.models.base import Row
 from app.reading.binding import Binder, Statement, compile_statement
+from app.reading.changes import shown_changes
 from app.reading.correlation import own, survivor
 from app.reading.cursors import CursorKeys
 from app.reading.filters import FilterCompiler
@@ -94,6 +96,8 @@ class Compiler:
         self.binder = Binder()
         self.filters = FilterCompiler(sight, self.binder)
         self._names = 0
+        self._about: type[Row] | None = None
+        """The entity whose records' events are being compiled; None outside of their history."""
 
     def name(self) -> str:
         """A name that nothing else in the statement has."""
@@ -188,7 +192,9 @@ class Compiler:
             at = self.binder.bind(read.id, Uuid())
         if at is not None:
             conditions.append(row.id == survivor(read.entity, at))
-        if step is None or not step.relation.to_parent:
+        if step is not None and step.relation.action:
+            conditions += self.sight.covered(step.near.entity, step.near.row, step.relation.action)
+        elif step is None or not step.relation.to_parent:
             conditions += self.sight.rows(
                 read.entity,
                 row,
@@ -220,6 +226,8 @@ class Compiler:
         match field:
             case Constant(_, value):
                 return literal_column(f"'{value}'", Text)
+            case Leaf(_, "changes") if entity is AuditEvent:
+                return shown_changes(self.sight, row, self._about)
             case Leaf(_, attribute):
                 treatment = self.sight.treatment(entity, attribute, row)
                 return shown(entity, attribute, getattr(row, attribute), treatment)
@@ -231,7 +239,16 @@ class Compiler:
                 return self._to_one(near, name, read)
             case ToMany(_, name, read):
                 step = Step(near, relation(entity, name))
+                if read.entity is AuditEvent:
+                    return self._history(read, step)
                 return connection(self, read, step) if read.page is not None else self.many(read, step)
+
+    def _history(self, read: Read, step: Step) -> ColumnElement[Any]:
+        self._about = step.near.entity
+        try:
+            return connection(self, read, step)
+        finally:
+            self._about = None
 
     def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
         currency = getattr(near.row, currency_of(near.entity, field.attribute) or "")

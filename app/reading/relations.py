@@ -13,7 +13,11 @@ from app.models.base import Row
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One relation of an entity. ``to_parent`` leads to the row that this one follows, ``from_parent`` back."""
+    """One relation of an entity. ``to_parent`` leads to the row that this one follows, ``from_parent`` back.
+
+    Where there is an ``action``, the right to it on the row at hand opens all rows at the end, whatever else is granted
+    on those.
+    """
 
     name: str
     target: type[Row]
@@ -22,6 +26,7 @@ class Relation:
     order: tuple[str, ...]
     to_parent: bool
     from_parent: bool
+    action: str | None = None
 
     def link(self, near: Any, far: Any) -> list[ColumnElement[bool]]:
         """The conditions under which the row ``far`` stands at the end of this relation from ``near``."""
@@ -51,6 +56,7 @@ def relation(entity: type[Row], name: str) -> Relation:
         ),
         to_parent=entity.parent == name,
         from_parent=parent is not None and back == parent,
+        action=found.info.get("action"),
     )
 
 

@@ -1,5 +1,6 @@
 """What a compiler must know of a caller's rights, and the proof that a read has been checked against them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -46,6 +47,27 @@ class Sight(Protocol):
 
     def may_see(self, entity: type[Row]) -> bool:
         """Whether the caller may see any row of ``entity`` at all."""
+
+    def covered(self, entity: type[Row], row: Any, action: str) -> list[ColumnElement[bool]]:
+        """The conditions under which ``action`` covers ``row``, which is visible."""
+
+    @property
+    def recorded(self) -> Sequence[type[Row]]:
+        """The entities of whose records the audit log tells values."""
+
+    @property
+    def told(self) -> Sequence[str]:
+        """What the audit log tells besides, by name, that everybody may know who sees the event."""
+
+    @property
+    def sees_log(self) -> bool:
+        """Whether the caller sees the whole audit log."""
+
+    def sees_all(self, entity: type[Row]) -> bool:
+        """Whether every field of every row of ``entity`` is plainly readable."""
+
+    def fields(self, entity: type[Row]) -> Mapping[str, str]:
+        """The fields of ``entity`` as the API names them, and the attributes behind them."""
 
 
 @dataclass(frozen=True, slots=True)

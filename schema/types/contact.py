@@ -11,6 +11,7 @@ from strawberry import UNSET
 
 from schema.types.common import ExternalRef, Node, OrderDirection, PageInfo
 from schema.types.filters import BooleanFilter, DateFilter, DateTimeFilter, IDFilter, StringFilter
+from schema.types.history import HistoryRef, events
 
 if TYPE_CHECKING:
     from schema.types.customer import Customer, CustomerFilter
@@ -39,6 +40,7 @@ class Contact(Node):
     deleted_at: datetime | None
     version: int
     external_refs: list[ExternalRef]
+    history: HistoryRef = strawberry.field(resolver=events)
 
 
 @strawberry.type

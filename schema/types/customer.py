@@ -21,6 +21,7 @@ from schema.types.filters import (
     StringFilter,
     StringListFilter,
 )
+from schema.types.history import HistoryRef, events
 
 if TYPE_CHECKING:
     from schema.types.contact import ContactConnection, ContactFilter, ContactListFilter, ContactOrder
@@ -81,6 +82,7 @@ class Customer(Node):
     external_refs: list[ExternalRef]
     order_count: int
     last_order_at: datetime | None
+    history: HistoryRef = strawberry.field(resolver=events)
 
     @strawberry.field
     def contacts(

@@ -15,6 +15,7 @@ TicketKind = enums.TicketKind
 TicketChannel = enums.TicketChannel
 RowScope = enums.RowScope
 FieldAccess = enums.FieldAccess
+AuditOutcome = enums.AuditOutcome
 
 for _kind in (
     CustomerKind,
@@ -28,5 +29,6 @@ for _kind in (
     TicketChannel,
     RowScope,
     FieldAccess,
+    AuditOutcome,
 ):
     strawberry.enum(_kind)

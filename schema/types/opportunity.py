@@ -20,6 +20,7 @@ from schema.types.filters import (
     MoneyFilter,
     StringFilter,
 )
+from schema.types.history import HistoryRef, events
 
 if TYPE_CHECKING:
     from schema.types.contact import Contact, ContactFilter
@@ -66,6 +67,7 @@ class Opportunity(Node):
     deleted_at: datetime | None
     version: int
     external_refs: list[ExternalRef]
+    history: HistoryRef = strawberry.field(resolver=events)
 
 
 @strawberry.type

@@ -20,6 +20,7 @@ from schema.types.filters import (
     OrderStatusFilter,
     StringFilter,
 )
+from schema.types.history import HistoryRef, events
 
 if TYPE_CHECKING:
     from schema.types.customer import Customer, CustomerFilter
@@ -63,6 +64,7 @@ class Order(Node):
     updated_at: datetime
     version: int
     external_refs: list[ExternalRef]
+    history: HistoryRef = strawberry.field(resolver=events)
 
 
 @strawberry.type

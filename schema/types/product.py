@@ -10,6 +10,7 @@ from strawberry import UNSET
 
 from schema.types.common import ExternalRef, Money, Node, OrderDirection, PageInfo
 from schema.types.filters import BooleanFilter, DateTimeFilter, ExternalRefFilter, IDFilter, MoneyFilter, StringFilter
+from schema.types.history import HistoryRef, events
 
 
 @strawberry.type
@@ -26,6 +27,7 @@ class Product(Node):
     deleted_at: datetime | None
     version: int
     external_refs: list[ExternalRef]
+    history: HistoryRef = strawberry.field(resolver=events)
 
 
 @strawberry.type

@@ -23,6 +23,7 @@ from schema.types.filters import (
     TicketPriorityFilter,
     TicketStatusFilter,
 )
+from schema.types.history import HistoryRef, events
 
 if TYPE_CHECKING:
     from schema.types.contact import Contact, ContactFilter
@@ -70,6 +71,7 @@ class Ticket(Node):
     deleted_at: datetime | None
     version: int
     external_refs: list[ExternalRef]
+    history: HistoryRef = strawberry.field(resolver=events)
 
     @strawberry.field
     def comments(

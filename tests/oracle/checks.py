@@ -28,6 +28,7 @@ PLURAL = {
     "orders": "Order",
     "tickets": "Ticket",
     "users": "User",
+    "auditEvents": "AuditEvent",
 }
 PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role", "slaPolicy": "SlaPolicy"}
 LARGEST = 200
@@ -152,6 +153,8 @@ def _object(schema: GraphQLSchema, rights: Rights, entity: str, selected: list[A
 def _field(schema: GraphQLSchema, rights: Rights, entity: str, asked: Asked) -> bool:
     if asked.name in ("id", "__typename"):
         return False
+    if asked.name == "history":
+        return not rights.has(entity, "history") or _list(schema, rights, "AuditEvent", asked)
     if rights.hidden(entity, asked.name):
         return True
     target = TO_ONE.get(entity, {}).get(asked.name) or TO_MANY.get(entity, {}).get(asked.name, (None,))[0]

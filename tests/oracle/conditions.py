@@ -4,6 +4,7 @@ A condition looks at values through ``Rights.value``, so that what is not READ o
 row is None too: every field of it is None and every list of it empty.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -62,6 +63,9 @@ def _member(rights: Rights, entity: str, row: Row | None, name: str, operand: An
             return (row is None) is operand
         case "id":
             return _leaf(None if row is None else row.id, _ids(operand, entity))
+        case "entityId":
+            found = rights.value(row, name)
+            return _leaf(None if found is None else any_id(found), _ids(operand, None))
         case "externalRefs":
             readable = row is not None and rights.access(row, name) == "READ"
             return readable and any(
@@ -83,11 +87,19 @@ def _member(rights: Rights, entity: str, row: Row | None, name: str, operand: An
     return _leaf(value, operand)
 
 
-def _ids(operand: Where, entity: str) -> Where:
+def _ids(operand: Where, entity: str | None) -> Where:
+    def parse(text: str) -> UUID | None:
+        return any_id(text) if entity is None else parse_id(text, entity)
+
     return {
-        name: [parse_id(id, entity) for id in value] if isinstance(value, list) else parse_id(value, entity)
+        name: [parse(id) for id in value] if isinstance(value, list) else parse(value)
         for name, value in operand.items()
     }
+
+
+def any_id(text: str) -> UUID | None:
+    """The UUID in a typed id of whatever entity, known or not."""
+    return UUID(text.partition("_")[2]) if re.fullmatch("[a-z]{2,3}_[0-9a-f]{32}", text) else None
 
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -136,10 +148,10 @@ def has_null(where: Any) -> bool:
 def bad_ids(entity: str, where: Where) -> bool:
     """Whether an id filter anywhere names something that is not an id of its entity: BAD_USER_INPUT."""
     for about, name, operand in walk(entity, where):
-        if name == "id":
+        if name in ("id", "entityId"):
             for value in operand.values():
                 texts = value if isinstance(value, list) else [value]
-                if any(parse_id(text, about) is None for text in texts):
+                if any((any_id(text) if name != "id" else parse_id(text, about)) is None for text in texts):
                     return True
     return False
 

@@ -20,7 +20,7 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from tests.oracle import checks, conditions, pages
+from tests.oracle import checks, conditions, history, pages
 from tests.oracle.asked import Collector
 from tests.oracle.rights import Rights
 from tests.oracle.rows import NODES, TO_MANY, TO_ONE, Row, Rows, typed_id
@@ -210,6 +210,10 @@ class _Run:
             return self._grant(row, name)
         if name == "id":
             return typed_id(row)
+        if name == "history":
+            return self._connection("AuditEvent", rights.history(row), args)
+        if row.type == "AuditEvent" and name == "changes":
+            return history.changes(rights, row) if rights.access(row, name) == "READ" else None
         if name == "externalRefs":
             return [{"system": system, "id": id} for system, id in row.refs]
         if name in TO_ONE.get(row.type, {}):
@@ -252,7 +256,7 @@ class _Run:
         found = [row for row in found if where is None or conditions.matches(rights, entity, row, where)]
         if conditions.words(search):
             found = [row for row in found if conditions.found(rights, row, search)]
-        terms = [(term["field"], term["direction"]) for term in args.get("orderBy") or ()] or pages.DEFAULT
+        terms = [(term["field"], term["direction"]) for term in args.get("orderBy") or ()] or pages.default(entity)
         page = pages.page(
             rights,
             found,

@@ -106,6 +106,8 @@ class Filters:
         if self.broken and self.choose.chance(15):
             return {"eq": None} if type_ not in ("StringListFilter", "ExternalRefFilter", "MoneyFilter") else {}
         match type_:
+            case "IDFilter" if name != "id":
+                return self._chosen([*self.words.values(entity, name), self.id("Customer")])
             case "IDFilter":
                 return self._ids(entity)
             case "StringFilter":

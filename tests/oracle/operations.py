@@ -162,6 +162,8 @@ class _Writer:
         rights = self.rights
         if self.wild or rights is None or type_ not in TABLES or type_ in ("Grant", "FieldGrant") or name == "id":
             return type_ != "Viewer" or self.wild or rights is None or name != "user" or rights.has("User")
+        if name == "history":
+            return rights.has(type_, "history")
         target = TO_ONE.get(type_, {}).get(name) or TO_MANY.get(type_, {}).get(name, (None,))[0]
         parent: Any = self.schema.type_map[type_]
         open_ = target in (None, "Grant") or rights.has(target) or not is_non_null_type(parent.fields[name].type)
@@ -367,11 +369,13 @@ class _Writer:
         most = 25 if rows == 1 else 8 if rows < 50 else 3
         size = 1 + choose.below(most)
         if choose.chance(70) or rows > 10:
-            given["last" if choose.chance(30) else "first"] = size
+            given["last" if choose.chance(30) and "last" in args else "first"] = size
         else:
             size = 25
         if self.filters.broken and choose.chance(40):
             given |= choose.pick(({"first": 0}, {"first": None}, {"last": 201}, {"last": -1}, {"first": 3, "last": 3}))
+        if "last" not in args and "last" in given:
+            given = {"first": 0}
         if "where" in args and choose.chance(65 if rows == 1 else 40):
             given["where"] = self.filters.where(entity, min(3, 1 + choose.below(2 * self.plenty)))
         if "orderBy" in args and choose.chance(50):

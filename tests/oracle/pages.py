@@ -12,7 +12,13 @@ Terms = Sequence[tuple[str, str]]
 """(order field, direction), such as ("CREATED_AT", "DESC")."""
 
 DEFAULT: Terms = (("CREATED_AT", "DESC"),)
+NEWEST: Terms = (("AT", "DESC"),)
 URGENCY = ("LOW", "NORMAL", "HIGH", "URGENT")
+
+
+def default(entity: str) -> Terms:
+    """The order of a list that is asked for in none."""
+    return NEWEST if entity == "AuditEvent" else DEFAULT
 
 
 def field_of(term: str) -> str:

@@ -91,7 +91,9 @@ class Window:
         extra = "where: $where, orderBy: $order"
         if self.field == "comments":
             filter_ = extra = ""
-        if self.parent is None:
+        if self.entity == "AuditEvent":
+            filter_, extra = f", $where: {self.entity}Filter", "where: $where"
+        elif self.parent is None:
             filter_ += ", $search: String"
             extra += ", search: $search"
             if self.entity not in ("Order", "User"):
@@ -111,7 +113,8 @@ class Window:
         """All variables but those of the page."""
         found: dict[str, Any] = {}
         if self.field != "comments":
-            found["order"] = list(self.order)
+            if self.entity != "AuditEvent":
+                found["order"] = list(self.order)
             if "where" in self.args:
                 found["where"] = self.args["where"]
         if self.parent is None:
@@ -163,7 +166,7 @@ def windows(draw: st.DrawFn, oracle: Oracle, caller: UUID) -> Window:
         if parent is None:
             name, entity = "products", "Product"
     order: list[dict[str, str]] = []
-    if name != "comments":
+    if name not in ("comments", "auditEvents"):
         every = cast(GraphQLEnumType, oracle.schema.type_map[f"{entity}OrderField"]).values
         values = [term for term in every if not rights.never_read(entity, field_of(term))] or ["CREATED_AT"]
         terms = st.fixed_dictionaries({"field": st.sampled_from(values), "direction": st.sampled_from(("ASC", "DESC"))})

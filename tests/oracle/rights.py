@@ -73,6 +73,19 @@ class Rights:
         """Whether the role has the grant at all."""
         return (entity, action) in self._grants
 
+    def scope_of(self, entity: str, action: str = "read") -> str:
+        """The rows that the role's grant covers for the caller."""
+        grant = self._grants.get((entity, action))
+        return "NONE" if grant is None else self.meant(grant.rows)
+
+    def lists(self, entity: str, field: str) -> bool:
+        """Whether the entity has the field, for those who see any of it."""
+        return (entity, field) in self._fields
+
+    def fields(self, entity: str) -> list[str]:
+        """The fields of an entity that the caller sees anything of."""
+        return [field for of, field in self._fields if of == entity]
+
     # Rows
 
     def _visible(self, row: Row) -> bool:
@@ -126,6 +139,8 @@ class Rights:
                 return row.owner_id in people or one(row, "customer").owner_id in people
             case "StageChange" | "OrderLine" | "OrderStatusChange" | "TicketComment":
                 return self._belongs(one(row, PARENTS[row.type]), people)
+            case "AuditEvent":
+                return row.actor_id in people
             case "User":
                 return row.id in people
             case "Role":
@@ -149,7 +164,7 @@ class Rights:
 
     def _possible(self, entity: str, field: str) -> set[str]:
         """The accesses that the field has on one row or another."""
-        if field == "id":
+        if field == "id" or (entity == "AuditEvent" and not self.has(entity)):
             return {"READ"}
         if (entity, field) in NEEDS and not self.has(NEEDS[entity, field]):
             return {"HIDDEN"}
@@ -178,6 +193,12 @@ class Rights:
     def _access(self, row: Row, field: str) -> str:
         if field == "id":
             return "READ"
+        if row.type == "AuditEvent":
+            # In the history of a record, whoever sees that sees the events of others too, but not from where they came.
+            if field in ("ip", "userAgent", "requestId"):
+                return "READ" if self._granted(row, "read") else "HIDDEN"
+            if not self.has(row.type):
+                return "READ"
         rule = self._fields.get((row.type, field))
         if rule is None:
             return "HIDDEN"
@@ -200,6 +221,13 @@ class Rights:
             return None
         raw = self.computed(row, field)
         return mask(field, raw) if access == "MASKED" else raw
+
+    def history(self, row: Row) -> list[Row]:
+        """The events of a record that the caller sees."""
+        grant = self._grants.get((row.type, "history"))
+        if grant is None or not self._in_scope(row, grant.rows):
+            return []
+        return [event for event in self.rows.all("AuditEvent") if event.record_id == row.id]
 
     def one(self, row: Row | None, relation: str) -> Row | None:
         """The related row as the caller sees it, or None."""

@@ -1,5 +1,6 @@
 """The rows of a database as plain Python objects that hang together by dictionaries."""
 
+import json
 import re
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ TABLES = {
     "Role": "roles",
     "Grant": "grants",
     "FieldGrant": "field_grants",
+    "AuditEvent": "audit_events",
 }
 
 PREFIXES = {
@@ -42,6 +44,7 @@ PREFIXES = {
     "User": "usr",
     "Team": "tm",
     "Role": "rol",
+    "AuditEvent": "aud",
 }
 
 NODES = (
@@ -56,6 +59,7 @@ NODES = (
     "User",
     "Team",
     "Role",
+    "AuditEvent",
 )
 """The entities that ``node`` answers, in the order of the contract."""
 
@@ -101,6 +105,7 @@ TO_ONE = {
     "User": {"role": "Role", "team": "Team"},
     "Grant": {"role": "Role"},
     "FieldGrant": {"grant": "Grant"},
+    "AuditEvent": {"actor": "User"},
 }
 """Entity → relation → entity it leads to. The column is the relation's name in snake case with ``_id``."""
 
@@ -185,6 +190,10 @@ async def load(url: str) -> Rows:
             refs = await connection.fetch("SELECT entity, system, external_id, record_id FROM external_refs")
     finally:
         await connection.close()
+    for event in tables["AuditEvent"]:
+        event.changes = json.loads(event.changes) if event.changes else None
+        prefix = PREFIXES.get(event.entity or "")
+        event.entity_id = f"{prefix}_{event.record_id.hex}" if event.record_id and prefix else None
     rows = Rows(tables)
     for ref in refs:
         record = rows.find(ref["entity"], ref["record_id"])

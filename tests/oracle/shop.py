@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from auth.policy import ENTITIES
+from tests.oracle.shop_events import add_events
 from tests.oracle.shop_roles import ROLES
 
 Record = dict[str, Any]
@@ -581,6 +582,7 @@ def _business(shop: _Shop) -> None:
         _ticket(shop, shop.pick(busy))
     _probes(shop)
     _references(shop)
+    add_events(shop, (*OWNERS, *ASSIGNEES, "admin", "marketing", "analyst", "nobody"), TIMES[:6])
 
 
 def _spares(shop: _Shop) -> None:

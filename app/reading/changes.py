@@ -1,0 +1,160 @@
+"""What an audit event shows of the values that changed: what the caller may read of the record now, and nothing else.
+
+A value that is masked for the caller on the record is masked here, before and after; one that may not be read there is
+left out. The id of a related record is null where that record is out of sight. A record that is out of sight itself
+shows no values at all. All this is part of the statement: the rights are those that hold when it runs.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, column, func, inspect, literal_column, null, select
+from sqlalchemy.dialects.postgresql import JSONB, array
+from sqlalchemy.orm import aliased
+
+from app.models.base import Row
+from app.reading.correlation import own
+from app.reading.printing import effective, masked
+from app.reading.relations import currency_of, relation
+from app.reading.sight import Sight, Treatment
+
+
+def shown_changes(sight: Sight, event: Any, about: type[Row] | None = None) -> ColumnElement[Any]:
+    """``event.changes`` as the caller may see them; ``about`` is the entity of its record where that is known."""
+    everything = sight.sees_log
+    changes = event.changes
+    # Without a record there are no rights to its fields. What was refused or failed has changed nothing.
+    bare = event.record_id.is_(None) | (event.outcome != literal_column("'OK'"))
+    whens: list[tuple[ColumnElement[bool], ColumnElement[Any]]] = []
+    for entity in sight.recorded if about is None else (about,):
+        of_entity = event.entity == literal_column(f"'{entity.__name__}'")
+        if everything and sight.sees_all(entity):
+            continue
+        if not sight.may_see(entity):
+            if everything:
+                whens.append((of_entity, null()))
+            continue
+        whens.append((of_entity, _of_record(sight, entity, event)))
+    shown: ColumnElement[Any] = changes
+    if whens or not everything:
+        first = (bare, changes if everything else _facts(sight, changes))
+        shown = case(first, *whens, else_=changes if everything else null())
+    return effective(shown, sight.treatment(type_of(event), "changes", event))
+
+
+def type_of(row: Any) -> type[Row]:
+    """The entity of an alias."""
+    found: type[Row] = inspect(row).mapper.class_
+    return found
+
+
+def _facts(sight: Sight, changes: ColumnElement[Any]) -> ColumnElement[Any]:
+    each = _each(changes)
+    told = func.coalesce(func.jsonb_object_agg(each.c.key, each.c.value), _EMPTY)
+    found = select(told).select_from(each).where(_among(each.c.key, sight.told))
+    return case((changes.is_not(None), own(found, each).scalar_subquery()), else_=null())
+
+
+def _of_record(sight: Sight, entity: type[Row], event: Any) -> ColumnElement[Any]:
+    row: Any = aliased(entity)
+    each = _each(event.changes)
+    shown = select(each.c.key, _field(sight, entity, row, each).label("shown")).select_from(each)
+    picked = own(shown, each).subquery()
+    some = func.jsonb_object_agg(picked.c.key, picked.c.shown).filter(picked.c.shown.is_not(None))
+    whole = own(select(func.coalesce(some, _EMPTY)).select_from(picked), picked).scalar_subquery()
+    seen = sight.rows(entity, row, "row", include_deleted=True)
+    found = select(whole).select_from(row).where(row.id == event.record_id, event.changes.is_not(None), *seen)
+    return own(found, row).scalar_subquery()
+
+
+def _field(sight: Sight, entity: type[Row], row: Any, each: Any) -> ColumnElement[Any]:
+    """The change of one field as it is shown, NULL where it is not."""
+    plain = [name for name in sight.told if name not in sight.fields(entity)]
+    whens = []
+    for name, attribute in sight.fields(entity).items():
+        change = _change(sight, entity, attribute, row, each.c.value)
+        if change is each.c.value:
+            plain.append(name)
+        elif change is not None:
+            whens.append((each.c.key == literal_column(f"'{name}'"), change))
+    return case((_among(each.c.key, plain), each.c.value), *whens, else_=null())
+
+
+def _change(
+    sight: Sight, entity: type[Row], attribute: str, row: Any, change: ColumnElement[Any]
+) -> ColumnElement[Any] | None:
+    """Before and after of one attribute: as they are, in part, or not at all."""
+    treatment = sight.treatment(entity, attribute, row)
+    if attribute in inspect(entity).relationships:
+        return _related(sight, entity, attribute, change, treatment)
+    if attribute not in inspect(entity).columns or (treatment.readable is False and treatment.masked is False):
+        return None
+    if treatment.readable is True:
+        return change
+    if treatment.masked is False or currency_of(entity, attribute):
+        return effective(change, treatment)
+    shape = _both(change, lambda value: masked(attribute, value))
+    if treatment.masked is not True:
+        shape = case((treatment.masked, shape), else_=null())
+    return shape if treatment.readable is False else case((treatment.readable, change), else_=shape)
+
+
+def _related(
+    sight: Sight, entity: type[Row], name: str, change: ColumnElement[Any], treatment: Treatment
+) -> ColumnElement[Any] | None:
+    found = relation(entity, name)
+    if treatment.readable is False or found.action or not sight.may_see(found.target):
+        return None
+    far: Any = aliased(found.target)
+    conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent)
+    if found.many:
+        # A list is told as one value: there is no telling apart what of it may be read.
+        parts = [sight.treatment(found.target, each, far) for each in sight.fields(found.target).values()]
+        if conditions or any(part.readable is not True for part in parts):
+            return None
+        shown = change
+    elif conditions:
+        shown = _seen_ids(found.target, far, change, conditions)
+    else:
+        shown = change
+    return shown if treatment.readable is True else effective(shown, treatment)
+
+
+def _seen_ids(
+    entity: type[Row], far: Any, change: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]
+) -> ColumnElement[Any]:
+    """The typed ids before and after, each where its row is in sight, else NULL. Both are looked up at once."""
+    pattern: ColumnElement[str] = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
+    ids, parts = [], []
+    for side in ("before", "after"):
+        value = _side(change, side)
+        digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
+        at = case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
+        ids.append(at)
+        parts += [literal_column(f"'{side}'"), case((func.bool_or(far.id == at), value), else_=null())]
+    either = far.id == func.any(array(ids, type_=Uuid()))
+    found = select(func.jsonb_build_object(*parts)).select_from(far).where(either, *conditions)
+    return own(found, far).scalar_subquery()
+
+
+def _side(change: ColumnElement[Any], side: str) -> ColumnElement[str]:
+    return change.op("->>", return_type=Text())(literal_column(f"'{side}'"))
+
+
+def _both(change: ColumnElement[Any], make: Any) -> ColumnElement[Any]:
+    before, after = (make(_side(change, side)) for side in ("before", "after"))
+    return func.jsonb_build_object(literal_column("'before'"), before, literal_column("'after'"), after)
+
+
+def _each(changes: ColumnElement[Any]) -> Any:
+    return (
+        func.jsonb_each(changes).table_valued(column("key", Text()), column("value", JSONB())).render_derived().alias()
+    )
+
+
+def _among(key: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return and_(key == func.any(literal_column(f"ARRAY[{listed}]::text[]")))
+
+
+_EMPTY: ColumnElement[Any] = literal_column("'{}'::jsonb")
