@@ -110,6 +110,8 @@ class Load:
 
 async def test_what_was_acknowledged_is_there_whole_after_every_kill(office: Office) -> None:
     load = Load(office)
+    # Refusals that other tests met in the shop stand in its audit log already; these were never posted.
+    earlier = len(await office.events())
     waiting = Program(office.url)
     limits = httpx.Limits(max_keepalive_connections=0)
     for _ in range(KILLS):
@@ -127,7 +129,7 @@ async def test_what_was_acknowledged_is_there_whole_after_every_kill(office: Off
     waiting.kill()
 
     rows = await office.look()
-    events, posted = await office.events(), await office.posted()
+    events, posted = (await office.events())[earlier:], await office.posted()
     made = Counter(event["record_id"] for event in events if event["action"] == "create")
     assert len(load.tickets) >= 7
     assert all(rows.find("Ticket", id) is not None for id in load.tickets)
