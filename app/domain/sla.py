@@ -15,6 +15,7 @@ WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", 
 _NONE = timedelta(0)
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_STEP = timedelta(days=7)
 _FIRST, _LAST = datetime(2, 1, 1), datetime(9999, 1, 1)
 """No business time lies outside of these, where no zone can bring a moment beyond what Python can hold."""
 _HORIZON = timedelta(days=36_525)
@@ -49,31 +50,43 @@ def print_period(period: Period) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """The periods of one weekday, in their order, from midnight on, and how long they are together."""
+
+    spans: tuple[tuple[timedelta, timedelta], ...]
+    total: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
-    """When business goes on: the periods of each weekday in ``zone``, which do not overlap, but for ``holidays``."""
+    """When business goes on: the hours of each weekday in ``zone``, but for ``holidays``."""
 
     zone: ZoneInfo
-    periods: Mapping[int, tuple[tuple[timedelta, timedelta], ...]]
+    hours: Mapping[int, Hours]
     holidays: frozenset[date]
 
 
 def calendar(zone: ZoneInfo, periods: Iterable[Period], holidays: Iterable[date] = ()) -> Calendar:
-    """The calendar of these periods."""
+    """The calendar of these periods, which do not overlap."""
     days: dict[int, list[tuple[timedelta, timedelta]]] = {}
     for each in sorted(periods, key=lambda period: period.opens):
         span = timedelta(minutes=each.opens), timedelta(minutes=each.closes)
         days.setdefault(each.weekday, []).append(span)
-    return Calendar(zone, {day: tuple(spans) for day, spans in days.items()}, frozenset(holidays))
+    hours = {
+        day: Hours(tuple(spans), sum((closes - opens for opens, closes in spans), _NONE)) for day, spans in days.items()
+    }
+    return Calendar(zone, hours, frozenset(holidays))
 
 
 def business_between(calendar: Calendar, start: datetime, end: datetime) -> timedelta:
     """The business time from ``start`` until ``end``; none where ``end`` is not later."""
     found = _NONE
-    if start >= end:
-        return found
-    last = _plain(end)
-    for opens, closes in _stretches(calendar, _plain(start), last):
-        found += min(closes, last) - opens
+    for part in _parts(calendar, _plain(start), _plain(end)):
+        if part.whole:
+            found += part.hours.total
+        else:
+            for opens, closes in part.stretches():
+                found += closes - opens
     return found
 
 
@@ -88,10 +101,14 @@ def add_business(calendar: Calendar, start: datetime, amount: timedelta) -> date
     first = _plain(start)
     last = datetime.max if first > datetime.max - _HORIZON else first + _HORIZON
     left = amount
-    for opens, closes in _stretches(calendar, first, last):
-        if closes - opens >= left:
-            return (opens + left).replace(tzinfo=UTC)
-        left -= closes - opens
+    for part in _parts(calendar, first, last):
+        if part.whole and part.hours.total < left:
+            left -= part.hours.total
+            continue
+        for opens, closes in part.stretches():
+            if closes - opens >= left:
+                return (opens + left).replace(tzinfo=UTC)
+            left -= closes - opens
     return last.replace(tzinfo=UTC)
 
 
@@ -100,39 +117,61 @@ def _plain(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _stretches(calendar: Calendar, start: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The business time from ``start`` on, in UTC and in order, as far as it begins before ``last``."""
-    start, last = min(max(start, _FIRST), _LAST), min(last, _LAST)
-    for lower, upper, offset in _constant(calendar.zone, start, last):
+class _Part:
+    """What lies from ``lower`` until ``upper`` (UTC) of a day with hours that begins on the wall at ``midnight``."""
+
+    __slots__ = ("hours", "lower", "midnight", "upper", "whole")
+
+    def __init__(self, hours: Hours, midnight: datetime, lower: datetime, upper: datetime) -> None:
+        self.hours = hours
+        self.midnight = midnight
+        self.lower = lower
+        self.upper = upper
+        self.whole = lower <= midnight and midnight + _DAY <= upper
+
+    def stretches(self) -> Iterator[tuple[datetime, datetime]]:
+        """The business time in it."""
+        for opens, closes in self.hours.spans:
+            begins, ends = max(self.midnight + opens, self.lower), min(self.midnight + closes, self.upper)
+            if begins < ends:
+                yield begins, ends
+
+
+def _parts(calendar: Calendar, start: datetime, end: datetime) -> Iterator[_Part]:
+    """The days that have hours from ``start`` until ``end``, in order, cut where the offset from UTC changes."""
+    for lower, upper, offset in _constant(calendar.zone, max(start, _FIRST), min(end, _LAST)):
         day = datetime.combine((lower + offset).date(), time.min)
-        while day - offset < upper:
-            if day.date() not in calendar.holidays:
-                for opens, closes in calendar.periods.get(day.weekday(), ()):
-                    begins, ends = max(day + opens - offset, lower, start), min(day + closes - offset, upper)
-                    if begins < ends and begins < last:
-                        yield begins, ends
+        while (midnight := day - offset) < upper:
+            hours = calendar.hours.get(day.weekday())
+            if hours is not None and day.date() not in calendar.holidays:
+                yield _Part(hours, midnight, lower, upper)
             day += _DAY
 
 
-def _constant(zone: ZoneInfo, start: datetime, last: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
-    """The time from ``start`` until after ``last``, cut into days and where the offset from UTC changes; with that."""
-    here = start.replace(microsecond=0)
-    before = _offset(zone, here)
-    while here < last:
-        then = here + _DAY
+def _constant(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    """The time from ``start`` until ``end``, cut into weeks and where the offset from UTC changes; with that."""
+    if start >= end:
+        return
+    before = _offset(zone, start)
+    while start < end:
+        then = start + _STEP
         after = _offset(zone, then)
         if after == before:
-            yield here, then, before
+            yield start, min(then, end), before
         else:
-            turn = _turn(zone, here, before)
-            yield here, turn, before
-            yield turn, then, after
-        here, before = then, after
+            turn = _turn(zone, start, before)
+            if start < turn:
+                yield start, min(turn, end), before
+            if turn < end:
+                yield turn, min(then, end), after
+        start, before = then, after
 
 
-def _turn(zone: ZoneInfo, here: datetime, before: timedelta) -> datetime:
-    """The second, within a day of ``here``, at which the offset is no longer ``before``. There is one such turn."""
-    low, high = 0, 86_400
+def _turn(zone: ZoneInfo, start: datetime, before: timedelta) -> datetime:
+    """The second, within a step of ``start``, from which on the offset is no longer ``before``. There is one such turn:
+    clocks that are changed twice in a week are not known."""
+    here = start.replace(microsecond=0)
+    low, high = 0, _STEP // _SECOND + 1
     while high - low > 1:
         middle = (low + high) // 2
         if _offset(zone, here + middle * _SECOND) == before:
