@@ -118,6 +118,15 @@ async def test_a_text_filter_uses_the_trigram_index_too(big: Big) -> None:
     assert "ix_customers_text" in plan, plan
 
 
+async def test_duplicates_are_sought_in_an_index_each_for_email_phone_and_name(big: Big) -> None:
+    id = await big.db.fetchval("SELECT id FROM customers WHERE deleted_at IS NULL AND email <> '' LIMIT 1")
+    document = "query($id: ID!) { list: duplicateCustomers(id: $id) { id } }"
+    plan = await big.explained(document, [id], id=f"cus_{id.hex}")
+    for index in ("ix_customers_email_lower", "ix_customers_phone_digits", "ix_customers_text"):
+        assert index in plan, plan
+    assert "Seq Scan on customers" not in plan, plan
+
+
 async def test_wildcards_of_sql_are_ordinary_characters(big: Big) -> None:
     for word in ("%%%", "___", "\\\\\\", "%", "_"):
         count = await big.db.fetchval(
