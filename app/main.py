@@ -19,6 +19,7 @@ from app.reading.fetch import Reader
 from app.secret import server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
+from auth.bulk import BulkGate
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.passwords import Passwords
@@ -55,8 +56,11 @@ class Server:
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
-        self.gate = Gate(writers, self.accesses, Shop(settings.shop_currency, settings.shop_timezone))
-        services = Services(settings, reader, self.accesses, self.planner, sign_in, self.gate, AuditLog(writers))
+        shop = Shop(settings.shop_currency, settings.shop_timezone)
+        self.gate = Gate(writers, self.accesses, shop)
+        bulk = BulkGate(writers, self.accesses, shop, settings.bulk_cap)
+        audit = AuditLog(writers)
+        services = Services(settings, reader, self.accesses, self.planner, sign_in, self.gate, bulk, audit)
         self.view = GraphQLView(schema, services, self.tokens)
 
     async def close(self) -> None:

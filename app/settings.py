@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     max_relation_filters: int = Field(
         default=25, ge=1, description="Filters through relations in an operation; planning takes longer with each."
     )
+    bulk_cap: int = Field(default=10_000, ge=1, description="Records that one bulk mutation may change.")
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 

@@ -17,6 +17,7 @@ from app.settings import Settings
 from auth.access import Access
 from auth.audit import Origin
 from auth.audit_log import AuditLog
+from auth.bulk import BulkGate
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
@@ -36,6 +37,7 @@ class Services:
     planner: Planner
     sign_in: SignIn
     gate: Gate
+    bulk: BulkGate
     audit: AuditLog
 
 

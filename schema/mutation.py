@@ -9,6 +9,7 @@ from strawberry import Info
 
 import app.models as models
 from schema.context import Context
+from schema.mutations.bulk import BulkMutations
 from schema.mutations.customer import CustomerMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
@@ -37,7 +38,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(CustomerMutations, TicketMutations):
+class Mutation(BulkMutations, CustomerMutations, TicketMutations):
     """What can be done."""
 
     @strawberry.mutation

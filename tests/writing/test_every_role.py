@@ -8,13 +8,14 @@ import pytest
 from tests.fingerprint import fingerprint
 from tests.matrix import CALLERS
 from tests.oracle.rows import Row
+from tests.writing.bulk import DEEDS as BULK
 from tests.writing.customers import DEEDS as CUSTOMERS
 from tests.writing.deeds import Deed, Office
 from tests.writing.tickets import DEEDS as TICKETS
 
 pytestmark = pytest.mark.anyio
 
-DEEDS = (*CUSTOMERS, *TICKETS)
+DEEDS = (*BULK, *CUSTOMERS, *TICKETS)
 
 
 async def refused(office: Office, deed: Deed, role: str | None, row: Row, code: str) -> None:
