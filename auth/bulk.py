@@ -6,6 +6,7 @@ the whole, whatever the policy on errors: a right is never a matter of leaving s
 """
 
 import asyncio
+import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -101,6 +102,29 @@ class _UndoneError(Exception):
         self.done = done
 
 
+class _Calm:
+    """Keeps the garbage collector still while rows are made by the thousand.
+
+    They are no garbage, but so many new objects have it look through all that the process holds, again and again: half
+    of the time of a bulk change went there (measured).
+    """
+
+    def __init__(self) -> None:
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        self._inside += 1
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        self._inside -= 1
+        if not self._inside:
+            gc.enable()
+
+
+_CALM = _Calm()
+
+
 class BulkGate:
     """Performs deeds on many rows."""
 
@@ -113,7 +137,10 @@ class BulkGate:
 
     async def perform(self, deed: BulkDeed, access: Access) -> BulkDone:
         """Do it, or raise what forbids it. What a person can mend comes back as problems."""
-        key = None if deed.dry_run else deed.key
+        with _CALM:
+            return await self._perform(deed, access, None if deed.dry_run else deed.key)
+
+    async def _perform(self, deed: BulkDeed, access: Access, key: Key | None) -> BulkDone:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._attempt(deed, access, key)

@@ -4,6 +4,7 @@ Each table's rows come as one JSON array, so that the statement's text depends o
 prepared once, and one row and a thousand go the same way.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -55,11 +56,39 @@ async def flush(connection: Any, work: Work, origin: Origin, action: str, subjec
     ``subject`` is the record that ``action`` was about: its event takes up what the work has told besides. Without one,
     ``action`` was about all records that it changed. Where nothing is different from before, nothing is written.
     """
-    return await flush_all(connection, [(work, subject)], origin, action)
+    sql, arguments, events = _statement([(work, subject)], origin, action)
+    if events:
+        await connection.fetch(sql, *arguments)
+    return events
 
 
-async def flush_all(connection: Any, done: Sequence[tuple[Work, Any]], origin: Origin, action: str) -> list[Event]:
-    """Write what several units of work have done at one moment, each with its subject, as ``flush`` does for one."""
+async def flush_all(
+    connection: Any, done: Sequence[tuple[Work, Any]], origin: Origin, action: str, at_once: int = 1_000
+) -> list[Event]:
+    """Write what several units of work have done at one moment, each with its subject, as ``flush`` does for one.
+
+    So many go ``at_once``; while PostgreSQL writes some, the statement for the next is put together.
+    """
+    events: list[Event] = []
+    writing: asyncio.Future[Any] | None = None
+    try:
+        for start in range(0, len(done), at_once):
+            sql, arguments, told = _statement(done[start : start + at_once], origin, action)
+            if writing is not None:
+                await writing
+                writing = None
+            if told:
+                events += told
+                writing = asyncio.ensure_future(connection.fetch(sql, *arguments))
+                # It is sent now, not when this task waits next.
+                await asyncio.sleep(0)
+    finally:
+        if writing is not None:
+            await writing
+    return events
+
+
+def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) -> tuple[str, Sequence[Any], list[Event]]:
     removed: list[Any] = []
     added: list[Any] = []
     changes: list[Change] = []
@@ -73,7 +102,7 @@ async def flush_all(connection: Any, done: Sequence[tuple[Work, Any]], origin: O
             changes += own
             events += told
     if not events:
-        return []
+        return "", (), []
     now = done[0][0].now
     found = _Flush()
     for entity, rows in _by_entity(removed).items():
@@ -92,8 +121,7 @@ async def flush_all(connection: Any, done: Sequence[tuple[Work, Any]], origin: O
     posted = [_posted(each) for each in listed if each["record_id"] is not None]
     if posted:
         found.insert("outbox", posted[0], posted)
-    await connection.fetch(found.sql, *found.arguments)
-    return events
+    return found.sql, found.arguments, events
 
 
 def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, subject: Any) -> list[Event]:
