@@ -18,6 +18,7 @@ from auth.access import Access
 from auth.audit import Origin
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
+from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
@@ -39,6 +40,7 @@ class Services:
     gate: Gate
     bulk: BulkGate
     audit: AuditLog
+    export_links: ExportLinks
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import app.models as models
 from schema.context import Context
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.export import ExportMutations
 from schema.mutations.ticket import TicketMutations
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
@@ -38,7 +39,7 @@ class SignInPayload:
 
 
 @strawberry.type
-class Mutation(BulkMutations, CustomerMutations, TicketMutations):
+class Mutation(BulkMutations, CustomerMutations, ExportMutations, TicketMutations):
     """What can be done."""
 
     @strawberry.mutation

@@ -3,6 +3,7 @@
 import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and Role.)
 from app.models.contact import Contact
 from app.models.customer import Customer
+from app.models.export_link import ExportLink
 from app.models.external_ref import ExternalRef
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
@@ -16,6 +17,7 @@ __all__ = [
     "AuditEvent",
     "Contact",
     "Customer",
+    "ExportLink",
     "ExternalRef",
     "FieldGrant",
     "Grant",
