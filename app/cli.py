@@ -1,4 +1,4 @@
-"""The command line: ``rapport serve``, ``migrate``, ``demo``, ``import``, ``export``, ``user``, ``schema``, and so on."""
+"""The command line: ``serve``, ``migrate``, ``demo``, ``import``, ``export``, ``user``, ``schema``, ``docs``."""
 
 import asyncio
 import getpass

@@ -69,4 +69,5 @@ class JsonlWriter:
 
     def batch(self, records: Sequence[bytes]) -> bytes:
         """A line for each record."""
-        return b"\n".join(records) + b"\n" if records else b""
+        # PostgreSQL puts line breaks between the members of a list. Those inside texts it escapes.
+        return b"".join(record.replace(b"\n", b"") + b"\n" for record in records)
