@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 from app.domain.problems import Problem, RefusedError
 from app.exporting.cells import Column
 from app.models.base import Row
-from app.reading.read import Field, Leaf, MoneyField, Read, SummaryField, ToMany, ToOne
+from app.reading.read import Field, Leaf, MoneyField, Read, SummaryField, Term, ToMany, ToOne
 from app.reading.relations import currency_of, relation
 from auth.access import ENTITY_CLASSES, Access, attribute_name
 from auth.policy import ENTITIES
@@ -143,7 +143,9 @@ def _field(entity: type[Row], name: str, below: Tree) -> Field:
     if not below:
         if name != _REFS:
             return Leaf(name, attribute)
-        target = relation(entity, attribute).target
-        return ToMany(name, attribute, Read(target, (Leaf("system", "system"), Leaf("id", "external_id"))))
+        refs = relation(entity, attribute)
+        order = tuple(Term(each) for each in refs.order)
+        fields = (Leaf("system", "system"), Leaf("id", "external_id"))
+        return ToMany(name, attribute, Read(refs.target, fields, order=order))
     target = relation(entity, attribute).target
     return ToOne(name, attribute, Read(target, _fields(target, below)))
