@@ -59,7 +59,7 @@ class Single:
     alone_ms: float = 0.0
 
 
-# ``errors`` under another name: to the load generator, a list of that name is a failure. The events are counted instead.
+# ``errors`` under another name: to the load generator, a list of that name is a failure. Events are counted instead.
 _PROBLEMS = "problems: errors { code message }"
 SINGLES = (
     Single(
