@@ -56,7 +56,7 @@ async def export_file(url: str, settings: Settings, order: FileOrder) -> int:
     exporter = Exporter.open(url, settings, accesses)
     try:
         schema = build_schema().graphql
-        export = export_of(schema, entity, order.format, order.fields, order.where, settings.max_filter_terms)
+        export = export_of(schema, entity, order.format, order.fields, order.where, settings)
         access = await _access(writers, accesses, order.email)
         actor = None if access.user_id == OPERATOR else access.user_id
         origin = Origin(actor, f"cli-{new_id().hex}", user_agent="rapport export")

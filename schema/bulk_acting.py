@@ -20,7 +20,7 @@ from schema.arguments import arguments
 from schema.context import Context
 from schema.filtering import entity_filter
 from schema.given import read_input
-from schema.limits import filter_terms, refuse_above
+from schema.limits import check_filters
 from schema.permissions import can
 from schema.types.bulk import BulkPayload, ErrorPolicy
 
@@ -106,5 +106,5 @@ class BulkAct:
         if given is None or given.is_null:
             return None
         found = entity_filter(self.entity, given)
-        refuse_above("filter terms", sum(1 for _ in filter_terms(found)), context.services.settings.max_filter_terms)
+        check_filters([found], context.services.settings)
         return found

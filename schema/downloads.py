@@ -108,8 +108,7 @@ class Downloads:
     async def _download(self, asked: Asked, origin: Origin, sending: "_Sending") -> None:
         access = await self._accesses.get(asked.user_id)
         entity, format = ENTITY_CLASSES[asked.entity], ExportFormat(asked.format)
-        most = self._settings.max_filter_terms
-        export = export_of(self._schema, entity, format, asked.fields, asked.filter, most)
+        export = export_of(self._schema, entity, format, asked.fields, asked.filter, self._settings)
         run = _Run(export, sending)
         try:
             if format is ExportFormat.XLSX:

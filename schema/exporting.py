@@ -17,10 +17,11 @@ from graphql.utilities import coerce_input_value, validate_input_value
 from app.errors import BadUserInputError, QueryTooCostlyError
 from app.exporting.writers import ExportFormat
 from app.models.base import Row
+from app.settings import Settings
 from auth.exporting import Export
 from schema.arguments import Given
 from schema.filtering import entity_filter
-from schema.limits import filter_terms, refuse_above
+from schema.limits import check_filters
 
 EXPORTED = ("Customer", "Contact", "Opportunity", "Order", "Ticket", "Product")
 """The entities that can be exported."""
@@ -32,7 +33,7 @@ def export_of(
     format: ExportFormat,
     names: Sequence[str] | None,
     where: Any,
-    max_filter_terms: int,
+    settings: Settings,
 ) -> Export:
     """The export with the filter ``where``, as JSON. BadUserInputError says what is wrong with it."""
     if where is None:
@@ -43,7 +44,7 @@ def export_of(
         value = _coerced(where, kind)
         variables = {"where": value}
         found = entity_filter(entity, Given(kind, ("where",), variables, source=("where",)))
-        refuse_above("filter terms", sum(1 for _ in filter_terms(found)), max_filter_terms)
+        check_filters([found], settings)
     except RecursionError:
         raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
     return Export(entity, format, names, found, variables, where)

@@ -51,7 +51,7 @@ async def _link(
     access = await context.present_access()
     services = context.services
     try:
-        export = export_of(raw.schema, entity, format, names, filter, services.settings.max_filter_terms)
+        export = export_of(raw.schema, entity, format, names, filter, services.settings)
         prepare(export, access)
     except RefusedError as refusal:
         return ExportPayload(errors=[user_error(problem) for problem in refusal.problems])

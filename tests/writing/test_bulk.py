@@ -176,6 +176,15 @@ async def test_a_filter_that_selects_everything_is_refused(office: Office, where
     )
 
 
+async def test_filters_have_their_limits_here_too(office: Office) -> None:
+    where = {"or": [{"city": {"eq": "Kiel"}}] * 300}
+    answer = await do(office, UPDATE, where=where, input={"city": "Kiel"})
+    assert answer["errors"][0]["extensions"]["limit"] == "filter terms"
+    where = {"or": [{"owner": {"name": {"eq": "a"}}}] * 30}
+    answer = await do(office, UPDATE, where=where, input={"city": "Kiel"})
+    assert answer["errors"][0]["extensions"]["limit"] == "relation filters"
+
+
 async def test_an_empty_filter_in_the_document_is_refused_as_well(office: Office) -> None:
     document = UPDATE.replace("where: $where", "where: {}").replace("$where: CustomerFilter, ", "")
     payload = await nothing_is_done(office, document, input={"city": "Kiel"})
