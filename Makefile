@@ -33,8 +33,9 @@ format: setup ## Put the code into shape
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: setup ## Measure, and print one table of ratios
+bench: setup ## Measure reads and writes, and print tables of ratios and targets
 	$(VENV)/bin/python -m benchmarks.run
+	$(VENV)/bin/python -m benchmarks.writing
 
 clean: ## Forget the environment and caches (the data in .data stays)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,7 +1,8 @@
-"""The command line: ``rapport serve``, ``migrate``, ``demo``, ``import``, ``user``, ``sla``, ``schema``, ``docs``."""
+"""The command line: ``serve``, ``migrate``, ``demo``, ``import``, ``export``, ``user``, ``sla``, ``audit`` and more."""
 
 import asyncio
 import getpass
+import json
 import os
 import re
 import signal
@@ -25,6 +26,8 @@ from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
 from app.docs import DocsRefusedError, outdated
+from app.export_file import ExportRefusedError, FileOrder, export_file
+from app.exporting.writers import ExportFormat
 from app.importing.errors import ImportRefusedError
 from app.importing.importer import import_file
 from app.importing.preset import import_preset, preset_names
@@ -69,6 +72,7 @@ _MISTAKES = (
     DocsRefusedError,
     PolicyRefusedError,
     ArchiveRefusedError,
+    ExportRefusedError,
 )
 
 
@@ -269,6 +273,34 @@ async def _import(connection: Any, report: Report) -> None:
     changes: Changes = {name: {"before": None, "after": value} for name, value in told.items()}
     about = target(report.entity).entity
     await write_events(connection, event(origin("import"), utcnow(), "import", entity=about, changes=changes))
+
+
+@cli.command(name="export")
+def export_command(
+    entity: Annotated[str, typer.Argument(help="customer, contact, opportunity, order, ticket or product.")],
+    file: Annotated[str, typer.Argument(help="The file to write; - is standard output.")],
+    where: Annotated[str | None, typer.Option(help="A filter as in the API, as JSON.")] = None,
+    fields: Annotated[
+        str | None, typer.Option(help="Names of fields, with commas, such as name,total,owner.name.")
+    ] = None,
+    format: Annotated[ExportFormat | None, typer.Option(help="Absent: as the file's name ends, or else CSV.")] = None,
+    email: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Whose rights to use; absent, nothing is hidden.")
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV file with a byte order mark, for Excel.")] = False,
+) -> None:
+    """Write records to a file, as somebody may see and export them. It is noted in the audit log."""
+    try:
+        filter = None if where is None else json.loads(where)
+    except ValueError as error:
+        raise UserMistakeError(f"--where is not JSON: {error}.") from None
+    ending = Path(file).suffix.lstrip(".").lower()
+    known = {each.value: each for each in ExportFormat}
+    chosen = format or known.get(ending, ExportFormat.CSV)
+    names = None if fields is None else [name.strip() for name in fields.split(",") if name.strip()]
+    order = FileOrder(entity, file, chosen, names, filter, email, bom)
+    rows = with_database(lambda url: export_file(url, get_settings(), order))
+    _errors.print(f"Exported {rows:,} records.", highlight=False)
 
 
 @user_app.command(name="add")

@@ -21,24 +21,31 @@ from app.reading.fetch import Reader
 from app.secret import server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
+from auth.bulk import BulkGate
+from auth.export_links import ExportLinks
+from auth.exporting import Exporter
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.passwords import Passwords
 from auth.signing_in import SignIn
 from auth.tokens import AccessTokens
 from schema.context import Services
+from schema.downloads import PREFIX, Downloads
 from schema.planning import Planner
 from schema.schema import build_schema
 from schema.view import GraphQLView
 
 
 class Application(Starlette):
-    """Starlette's application, with /graphql before its routes and middleware: the view answers all errors itself."""
+    """Starlette's application, with /graphql and /exports/ before its routes and middleware: they answer all errors
+    themselves."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or run the lifespan."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self.state.server.view(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self.state.server.downloads(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -57,15 +64,23 @@ class Server:
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
-        self.gate = Gate(writers, self.accesses, Shop(settings.shop_currency, settings.shop_timezone))
+        shop = Shop(settings.shop_currency, settings.shop_timezone)
+        self.gate = Gate(writers, self.accesses, shop)
+        bulk = BulkGate(writers, self.accesses, shop, settings.bulk_cap)
+        audit = AuditLog(writers)
+        links = ExportLinks(writers, secret, settings.export_link_seconds)
+        rates = Rates.of(settings)
         services = Services(
-            settings, reader, self.accesses, self.planner, sign_in, self.gate, AuditLog(writers), Rates.of(settings)
+            settings, reader, self.accesses, self.planner, sign_in, self.gate, bulk, audit, rates, links
         )
         self.view = GraphQLView(schema, services, self.tokens)
+        self.exporter = Exporter.open(url, settings, self.accesses)
+        self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 
     async def close(self) -> None:
         """Let everything go."""
         self.passwords.close()
+        await self.exporter.lanes.close()
         await self.reader.close()
         await self.writers.close()
 

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     read_pool: int = Field(default=8, ge=1, description="Connections for reading, each worker.")
     write_pool: int = Field(default=4, ge=1, description="Connections for writing, each worker.")
     write_timeout_ms: int = Field(default=30_000, gt=0, description="Longest a statement of a write may run or wait.")
+    export_pool: int = Field(default=2, ge=1, description="Exports under way at once, each worker; more are refused.")
+    export_link_seconds: int = Field(default=300, gt=0, description="Life of the link to an export.")
     root_concurrency: int = Field(default=4, ge=1, description="Root fields of one operation that run at once.")
     statement_timeout_ms: int = Field(default=10_000, gt=0, description="Longest a read statement may run.")
 
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     lookup_per_minute: int = Field(
         default=30, ge=1, description="Times a minute that a user may look customers up, each worker."
     )
+    bulk_cap: int = Field(default=10_000, ge=1, description="Records that one bulk mutation may change.")
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 

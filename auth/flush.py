@@ -4,9 +4,11 @@ Each table's rows come as one JSON array, so that the statement's text depends o
 prepared once, and one row and a thousand go the same way.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ import orjson
 from sqlalchemy import inspect
 
 from app.domain.rows import columns, table_of, written_by_database
-from app.domain.work import Work
+from app.domain.work import Change, Work
 from app.models.base import Record, Row, Versioned
 from auth.audit import Event, Origin, changed, created, event
 from auth.policy import ENTITIES
@@ -54,33 +56,75 @@ async def flush(connection: Any, work: Work, origin: Origin, action: str, subjec
     ``subject`` is the record that ``action`` was about: its event takes up what the work has told besides. Without one,
     ``action`` was about all records that it changed. Where nothing is different from before, nothing is written.
     """
-    changes = work.changes()
-    events = _events(work, changes, origin, action, subject)
+    sql, arguments, events = _statement([(work, subject)], origin, action)
+    if events:
+        await connection.fetch(sql, *arguments)
+    return events
+
+
+async def flush_all(
+    connection: Any, done: Sequence[tuple[Work, Any]], origin: Origin, action: str, at_once: int = 1_000
+) -> list[Event]:
+    """Write what several units of work have done at one moment, each with its subject, as ``flush`` does for one.
+
+    So many go ``at_once``; while PostgreSQL writes some, the statement for the next is put together.
+    """
+    events: list[Event] = []
+    writing: asyncio.Future[Any] | None = None
+    try:
+        for start in range(0, len(done), at_once):
+            sql, arguments, told = _statement(done[start : start + at_once], origin, action)
+            if writing is not None:
+                await writing
+                writing = None
+            if told:
+                events += told
+                writing = asyncio.ensure_future(connection.fetch(sql, *arguments))
+                # It is sent now, not when this task waits next.
+                await asyncio.sleep(0)
+    finally:
+        if writing is not None:
+            await writing
+    return events
+
+
+def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) -> tuple[str, Sequence[Any], list[Event]]:
+    removed: list[Any] = []
+    added: list[Any] = []
+    changes: list[Change] = []
+    events: list[Event] = []
+    for work, subject in done:
+        own = work.changes()
+        told = _events(work, own, origin, action, subject)
+        if told:
+            removed += work.removed
+            added += work.added
+            changes += own
+            events += told
     if not events:
-        return []
+        return "", (), []
+    now = done[0][0].now
     found = _Flush()
-    for entity, rows in _by_entity(work.removed).items():
+    for entity, rows in _by_entity(removed).items():
         keys = [column.key for column in inspect(entity).primary_key]
         found.delete(table_of(entity), keys, [_picked(row, keys) for row in rows])
-    for entity, rows in _by_entity(work.added).items():
-        names = _inserted(entity, rows)
+    for (entity, names), rows in _by_columns(added).items():
         found.insert(table_of(entity), names, [_picked(row, names) for row in rows])
     updates: dict[tuple[type[Row], tuple[str, ...]], list[Any]] = {}
     for change in changes:
-        stamped = _stamp(change.row, work.now)
+        stamped = _stamp(change.row, now)
         kind: type[Row] = type(change.row)
         ours = {*written_by_database(kind), *stamped}
         names = (*(name for name in change.before if name not in ours), *stamped)
         updates.setdefault((kind, names), []).append(change.row)
     for (entity, names), rows in updates.items():
         found.update(table_of(entity), names, [_picked(row, ("id", *names)) for row in rows])
-    told = [each.columns for each in events]
-    found.insert("audit_events", told[0], told)
-    posted = [_posted(each) for each in told if each["record_id"] is not None]
+    listed = [each.columns for each in events]
+    found.insert("audit_events", listed[0], listed)
+    posted = [_posted(each) for each in listed if each["record_id"] is not None]
     if posted:
         found.insert("outbox", posted[0], posted)
-    await connection.fetch(found.sql, *found.arguments)
-    return events
+    return found.sql, found.arguments, events
 
 
 def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, subject: Any) -> list[Event]:
@@ -128,15 +172,27 @@ def _stamp(row: Any, now: datetime) -> tuple[str, ...]:
     return stamped
 
 
-def _inserted(entity: type[Row], rows: Sequence[Any]) -> tuple[str, ...]:
-    """The columns to insert: not those that the database writes, or fills in where no row has a value."""
-    ours = written_by_database(entity)
+@cache
+def _insertable(entity: type[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that are ours to write; and those that the database fills in where a row has no value."""
+    ours, theirs = columns(entity), written_by_database(entity)
     defaults = {column.key for column in inspect(entity).columns if column.server_default is not None}
-    return tuple(
-        name
-        for name in columns(entity)
-        if name not in ours and not (name in defaults and all(row.__dict__[name] is None for row in rows))
-    )
+    names = tuple(name for name in ours if name not in theirs)
+    return names, tuple(name for name in names if name in defaults)
+
+
+def _by_columns(rows: Iterable[Any]) -> dict[tuple[type[Row], tuple[str, ...]], list[Any]]:
+    """New rows by entity and columns to insert: what the database is to fill in is left out."""
+    found: dict[tuple[type[Row], tuple[str, ...]], list[Any]] = {}
+    for row in rows:
+        entity: type[Row] = type(row)
+        names, defaults = _insertable(entity)
+        here = row.__dict__
+        unsaid = [name for name in defaults if here[name] is None]
+        if unsaid:
+            names = tuple(name for name in names if name not in unsaid)
+        found.setdefault((entity, names), []).append(row)
+    return found
 
 
 def _by_entity(rows: Iterable[Any]) -> dict[type[Row], list[Any]]:

@@ -21,7 +21,7 @@ from app.domain.work import Actor, RightMissingError, Shop, Work
 from app.errors import ForbiddenError
 from app.models.base import Row, utcnow
 from app.models.enums import FieldAccess, RowScope
-from auth.access import Access
+from auth.access import Access, field_name
 from auth.audit import Origin
 from auth.eyes import Eyes, Looks
 from auth.flush import flush
@@ -218,7 +218,7 @@ class Gate:
         """The fields of the API that the input wants to write, where the action goes field by field."""
         if deed.action not in ("create", "update"):
             return []
-        return [*deed.writes, *(_written(deed, name) for name in deed.given.values)]
+        return [*deed.writes, *(written(name) for name in deed.given.values)]
 
     async def _load(self, connection: Any, deed: Deed, access: Access, given: Given, work: Work) -> Any:
         """The record that the deed is about, watched; the records that the input names are put into ``given``."""
@@ -310,8 +310,7 @@ class Gate:
 
     def _referred(self, work: Work, reference: Reference, found: Found | None) -> Any:
         if found is None:
-            name, id = reference.entity.__name__, print_id(reference.entity.prefix, reference.id)
-            work.problems.add(reference.path, "NOT_FOUND", f"There is no {name} with the id {id} that you may see.")
+            missing_reference(work, reference)
             return None
         return found.row
 
@@ -380,7 +379,12 @@ def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     return RefusedError(Problem(deed.given.at(attribute), "UNIQUE", said))
 
 
-def _written(deed: Deed, attribute: str) -> str:
+def written(attribute: str) -> str:
     """The field of the API that a given attribute writes: ``owner`` for ``owner_id``."""
-    name = deed.given.at(attribute)[-1]
-    return name.removesuffix("Id") if name.endswith("Id") else name
+    return field_name(attribute.removesuffix("_id"))
+
+
+def missing_reference(work: Work, reference: Reference) -> None:
+    """Note that an input names a record that is not there for the caller."""
+    name, id = reference.entity.__name__, print_id(reference.entity.prefix, reference.id)
+    work.problems.add(reference.path, "NOT_FOUND", f"There is no {name} with the id {id} that you may see.")

@@ -61,7 +61,7 @@ async def claim(connection: Any, key: Key) -> Earlier | None:
         )
     outcome = orjson.loads(found["outcome"] or b"{}")
     records = {name: UUID(id) for name, id in outcome.get("records", {}).items()}
-    problems = tuple(_problem(each) for each in outcome.get("problems", ()))
+    problems = tuple(problem_told(each) for each in outcome.get("problems", ()))
     return records, outcome.get("facts", {}), problems
 
 
@@ -70,9 +70,11 @@ async def remember(connection: Any, key: Key, records: dict[str, UUID], facts: d
     await connection.execute(_REMEMBER, *key.place, _json({"records": records, "facts": facts}))
 
 
-async def remember_refusal(writers: Lanes, key: Key, problems: tuple[Problem, ...]) -> None:
-    """Keep the problems of a request that did nothing."""
-    outcome = _json({"problems": [asdict(problem) for problem in problems]})
+async def remember_refusal(
+    writers: Lanes, key: Key, problems: tuple[Problem, ...], facts: dict[str, Any] | None = None
+) -> None:
+    """Keep the problems of a request that did nothing, and what else its payload says."""
+    outcome = _json({"facts": facts or {}, "problems": [asdict(problem) for problem in problems]})
     async with writers.transaction() as connection:
         await connection.execute(_CLAIM, *key.place, key.request_hash, outcome, utcnow())
 
@@ -81,7 +83,9 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-def _problem(said: Any) -> Problem:
+def problem_told(said: Any) -> Problem:
+    """A problem as it was kept."""
+
     def listed(name: str) -> tuple[str, ...] | None:
         return None if said[name] is None else tuple(said[name])
 

@@ -32,7 +32,8 @@ class Want:
     A row that is only referred to is held in place (KEY SHARE), so that it cannot be deleted or merged meanwhile; one
     to be changed is locked against other changes, one to be deleted or merged against references as well. ``fields``
     are those of the API about which the row itself decides whether ``action`` may write them. A ``standing`` row is one
-    that the rule needs to know: it is read as it is, whoever may see it, and not held.
+    that the rule needs to know: it is read as it is, whoever may see it, and not held. Where the right needs another
+    action as well, as writing many at once does, that is ``also``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Want:
     fields: tuple[str, ...] = ()
     include_deleted: bool = False
     standing: bool = False
+    also: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,15 @@ class RowLoader:
         key = (entity, action, access.fingerprint)
         statement = self._kept.get(key) or self._keep(key, _covering(access, entity, action))
         return bool(await connection.fetchval(statement.sql, *statement.arguments({"id": id}, access.arguments)))
+
+    async def covered(
+        self, connection: Any, access: Access, entity: type[Row], actions: tuple[str, ...], ids: Sequence[UUID]
+    ) -> set[UUID]:
+        """Those of the rows, of whatever state, that all of the actions cover."""
+        key = (entity, actions, "all", access.fingerprint)
+        statement = self._kept.get(key) or self._keep(key, _all_covered(access, entity, actions))
+        records = await connection.fetch(statement.sql, *statement.arguments({"ids": list(ids)}, access.arguments))
+        return {record[0] for record in records}
 
     def _keep(self, key: Any, statement: Statement) -> Statement:
         self._kept[key] = statement
@@ -138,10 +149,20 @@ def _covering(access: Access, entity: type[Row], action: str) -> Statement:
     return compile_statement(select(_holds(scope)).select_from(row).where(at), binder)
 
 
+def _all_covered(access: Access, entity: type[Row], actions: tuple[str, ...]) -> Statement:
+    binder = Binder()
+    row: Any = aliased(entity, name="#r")
+    ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
+    scopes = dict.fromkeys(access.rights.rows(entity, action) for action in actions)
+    conditions = [condition for scope in scopes for condition in in_scope(entity, row, scope, "row")]
+    return compile_statement(select(row.id).select_from(row).where(row.id == ids.any_(), *conditions), binder)
+
+
 def _query(access: Access, want: Want, row: Any, at: ColumnElement[bool]) -> Select[Any]:
     entity = want.entity
     shown = [getattr(row, name).label(f"#c{place}") for place, name in enumerate(columns(entity))]
-    scope = [] if want.action is None else in_scope(entity, row, access.rights.rows(entity, want.action), "row")
+    scopes = dict.fromkeys(access.rights.rows(entity, action) for action in (want.action, want.also) if action)
+    scope = [condition for each in scopes for condition in in_scope(entity, row, each, "row")]
     shown.append(_holds(scope).label("#allowed"))
     for place, name in enumerate(want.fields):
         rule = access.rights.grants[entity.__name__][want.action or ""].fields[name]

@@ -18,6 +18,8 @@ from app.settings import Settings
 from auth.access import Access
 from auth.audit import Origin
 from auth.audit_log import AuditLog
+from auth.bulk import BulkGate
+from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
@@ -37,8 +39,10 @@ class Services:
     planner: Planner
     sign_in: SignIn
     gate: Gate
+    bulk: BulkGate
     audit: AuditLog
     rates: Rates
+    export_links: ExportLinks
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What an operation may ask: its figures, counted before anything is planned, and the rows that a read may touch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphql import (
@@ -81,6 +81,15 @@ def refuse_above(limit: str, actual: int, allowed: int) -> None:
         raise QueryTooCostlyError(
             f"The operation's {limit} is {actual}; {allowed} is allowed.", limit=limit, allowed=allowed, actual=actual
         )
+
+
+def check_filters(filters: Iterable[Filter], settings: Settings) -> int:
+    """QueryTooCostlyError where filters compare too much; else, how many of their parts look at related rows."""
+    found = list(filters)
+    refuse_above("filter terms", sum(1 for each in found for _ in filter_terms(each)), settings.max_filter_terms)
+    relations = sum(map(relation_filters, found))
+    refuse_above("relation filters", relations, settings.max_relation_filters)
+    return relations
 
 
 def cost(root: Root) -> int:

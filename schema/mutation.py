@@ -9,8 +9,10 @@ from strawberry import Info
 
 import app.models as models
 from schema.context import Context
+from schema.mutations.bulk import BulkMutations
 from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.export import ExportMutations
 from schema.mutations.merging import MergingMutations
 from schema.mutations.opportunity import OpportunityMutations
 from schema.mutations.order import OrderMutations
@@ -46,8 +48,10 @@ class SignInPayload:
 
 @strawberry.type
 class Mutation(
+    BulkMutations,
     ContactMutations,
     CustomerMutations,
+    ExportMutations,
     MergingMutations,
     OpportunityMutations,
     OrderMutations,

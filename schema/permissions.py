@@ -14,7 +14,7 @@ from app.models.enums import RowScope
 from schema.context import Context
 
 
-@strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="can")
+@strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="can", repeatable=True)
 class CanDirective:
     """The action on the entity that a caller needs to be granted for this field; rows and fields follow the grant."""
 
@@ -45,6 +45,6 @@ class Can(BasePermission):
         )
 
 
-def can(action: str, entity: type[Row]) -> list[FieldExtension]:
-    """The extensions of a field that needs ``action`` on ``entity``."""
-    return [PermissionExtension([Can(action, entity)])]
+def can(action: str, entity: type[Row], *more: str) -> list[FieldExtension]:
+    """The extensions of a field that needs ``action`` on ``entity``, and ``more`` actions."""
+    return [PermissionExtension([Can(each, entity) for each in (action, *more)])]

@@ -19,7 +19,7 @@ from auth.access import Access
 from auth.authorize import authorize
 from schema.conversions import itself
 from schema.documents import Operation
-from schema.limits import cost, filter_terms, refuse_above, relation_filters
+from schema.limits import check_filters, cost, refuse_above
 from schema.selection import Selection
 
 RECORD = "#record"
@@ -81,11 +81,7 @@ class Planner:
 
     def _compile(self, root: Root, access: Access) -> Plan:
         self.made += 1
-        filters = [read.where for read in reads(root)]
-        terms = sum(1 for where in filters for _ in filter_terms(where))
-        refuse_above("filter terms", terms, self._settings.max_filter_terms)
-        relations = sum(map(relation_filters, filters))
-        refuse_above("relation filters", relations, self._settings.max_relation_filters)
+        relations = check_filters((read.where for read in reads(root)), self._settings)
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
         statement = compile_read(authorize(root, access), self._cursors, trigrams=self._trigrams)

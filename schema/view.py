@@ -22,6 +22,7 @@ from schema import graphiql
 from schema.context import Caller, Context, Services
 from schema.documents import Document, Documents, Operation
 from schema.errors import INTERNAL, cause, shape
+from schema.hanging_up import Watch
 from schema.limits import check_figures, refuse_above
 from schema.mapping import entity_of, rows_type
 from schema.planning import Plan
@@ -30,7 +31,6 @@ from schema.schema import Schema
 from schema.selection import Collected, Selection
 
 _log = structlog.get_logger("rapport.view")
-_WATCH_AFTER = 0.05
 _JSON, _GRAPHQL_JSON = b"application/json; charset=utf-8", b"application/graphql-response+json; charset=utf-8"
 
 
@@ -66,7 +66,7 @@ class GraphQLView:
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code, "requestId": request_id}}]}
             await _send(send, error.status, orjson.dumps(body), media, request_id)
             return
-        watch = _Watch(receive)
+        watch = Watch(receive)
         try:
             answer = await self._respond(request, self._caller(scope, headers), request_id, watch)
         except asyncio.CancelledError:
@@ -97,7 +97,7 @@ class GraphQLView:
                 caller.refusal = error
         return caller
 
-    async def _respond(self, request: Request, caller: Caller, request_id: str, watch: "_Watch") -> dict[str, Any]:
+    async def _respond(self, request: Request, caller: Caller, request_id: str, watch: Watch) -> dict[str, Any]:
         document = self._documents.get(request.query)
         if document.errors:
             return {"errors": [shape(e, request_id, code="GRAPHQL_VALIDATION_FAILED") for e in document.errors]}
@@ -256,33 +256,6 @@ class GraphQLView:
         if context.plans:
             found["plan"] = context.plans
         return found
-
-
-class _Watch:
-    """Cancels the task that made it when the client hangs up. Looks only once the answer takes a while."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.gone = False
-        self._receive = receive
-        self._answering = asyncio.current_task()
-        self._looking: asyncio.Task[None] | None = None
-        self._start = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._look)
-
-    def _look(self) -> None:
-        self._looking = asyncio.ensure_future(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.gone = True
-        if self._answering is not None:
-            self._answering.cancel()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._start.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
 
 
 async def _send(send: Send, status: int, body: bytes, media: bytes, request_id: str) -> None:

@@ -19,6 +19,7 @@ _TAGS, _TAG_LENGTH = 50, 100
 _REFERENCES = 20
 _LARGEST = Decimal(10) ** 15
 _INT = 2**31
+_UNHELD = re.compile("[\0\ud800-\udfff]")
 # A local part, one at sign and a domain, without spaces or control characters: more than that only a letter can prove.
 _UNSEEN = r"\s@\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e"
 _EMAIL = re.compile(rf"[^{_UNSEEN}]{{1,64}}@[^.{_UNSEEN}]+(\.[^.{_UNSEEN}]+)*")
@@ -57,7 +58,7 @@ def _text(work: Work, given: Given, entity: type[Row], attribute: str, value: st
 
 def text_problem(work: Work, path: tuple[str, ...], value: str, most: int) -> bool:
     """Whether ``value`` can be kept as text of at most ``most`` characters; a problem is noted where it cannot."""
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if _UNHELD.search(value):
         work.problems.add(
             path, "INVALID", f"{path[-1]} holds a character that no text can hold: NUL, or half of a surrogate pair."
         )

@@ -42,6 +42,8 @@ class Given:
 
     def assign(self, row: Row, *except_for: str) -> None:
         """Put all values into ``row``, but for those named and those that are no columns of it."""
+        here = row.__dict__
         for name, value in self.values.items():
-            if name in row.__dict__ and name not in except_for:
-                setattr(row, name, value)
+            if name in here and name not in except_for:
+                # No session of the ORM watches rows: what it would note at every assignment is for nobody.
+                here[name] = value

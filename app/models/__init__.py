@@ -4,6 +4,7 @@ import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and
 from app.models.audit_seal import AuditCheckpoint, AuditSeal, AuditVerification
 from app.models.contact import Contact
 from app.models.customer import Customer
+from app.models.export_link import ExportLink
 from app.models.external_ref import ExternalRef
 from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
@@ -23,6 +24,7 @@ __all__ = [
     "Contact",
     "Customer",
     "CustomerMerge",
+    "ExportLink",
     "ExternalRef",
     "FieldGrant",
     "Grant",

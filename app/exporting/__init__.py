@@ -1,0 +1,1 @@
+"""Rows into files: CSV, XLSX and JSON lines, a batch at a time."""

@@ -1,0 +1,61 @@
+"""Changing many records at once: the rules of the single mutations, row by row, in one transaction."""
+
+import strawberry
+from strawberry import UNSET, Info
+
+import app.models as models
+from app.domain import customers
+from schema.bulk_acting import BulkAct
+from schema.context import Context
+from schema.mutations.customer import CreateCustomerInput, UpdateCustomerInput
+from schema.types.bulk import BulkPayload, ErrorPolicy
+from schema.types.customer import CustomerFilter
+
+Asked = Info[Context, None]
+
+_ASSIGN_CUSTOMERS = BulkAct("assign", models.Customer, customers.update, guarded_by="assign")
+_CREATE_CUSTOMERS = BulkAct("create", models.Customer, customers.create)
+_UPDATE_CUSTOMERS = BulkAct("update", models.Customer, customers.update)
+
+
+@strawberry.type
+class BulkMutations:
+    """What can be done to many records at once. Give either ids or where; a filter that selects everything is refused.
+
+    Nothing is left out silently: a record that you see and may not change refuses the whole.
+    """
+
+    @strawberry.mutation(extensions=_ASSIGN_CUSTOMERS.guard)
+    async def assign_customers(
+        self,
+        info: Asked,
+        owner_id: strawberry.ID,
+        ids: list[strawberry.ID] | None = UNSET,
+        where: CustomerFilter | None = UNSET,
+    ) -> BulkPayload:
+        """Give customers to an owner."""
+        return await _ASSIGN_CUSTOMERS.change(info, ids, {"owner_id": owner_id}, path=())
+
+    @strawberry.mutation(extensions=_CREATE_CUSTOMERS.guard)
+    async def bulk_create_customers(
+        self,
+        info: Asked,
+        rows: list[CreateCustomerInput],
+        error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
+        dry_run: bool = False,
+    ) -> BulkPayload:
+        """Make a customer from each row."""
+        return await _CREATE_CUSTOMERS.create(info, rows, error_policy, dry_run=dry_run)
+
+    @strawberry.mutation(extensions=_UPDATE_CUSTOMERS.guard)
+    async def bulk_update_customers(
+        self,
+        info: Asked,
+        input: UpdateCustomerInput,
+        ids: list[strawberry.ID] | None = UNSET,
+        where: CustomerFilter | None = UNSET,
+        error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
+        dry_run: bool = False,
+    ) -> BulkPayload:
+        """Change customers, all in the same way: an absent field stays, null clears."""
+        return await _UPDATE_CUSTOMERS.change(info, ids, input, error_policy, dry_run=dry_run)
