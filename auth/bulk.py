@@ -7,7 +7,7 @@ the whole, whatever the policy on errors: a right is never a matter of leaving s
 
 import asyncio
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,8 @@ class BulkDeed:
     all_or_none: bool = True
     dry_run: bool = False
     key: Key | None = None
+    standing: Mapping[str, type[Row]] = field(default_factory=dict)
+    """Tables of one row which the rule needs to know, by the name under which it finds the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +172,9 @@ class BulkGate:
                 earlier = await claim(connection, key)
                 if earlier is not None:
                     return _retold(*earlier[1:])
-            actor = Actor(access.user_id, access.team_id, scope)
+            actor = Actor(access.user_id, access.team_id, scope, access.rights.rows)
             items = await self._items(connection, deed, access, actor)
-            version, _ = await self._rows.one_each(connection, access, (), {})
-            if version != access.loaded_version:
-                raise RightsChangedError
+            await self._stand(connection, deed, access, items)
             await _follow(deed.rule, items)
             taken_rows = await taken(connection, [item for item in items if not item.problems])
             for item in items:
@@ -252,7 +252,10 @@ class BulkGate:
         now = utcnow()
 
         def item(index: int, entry: Entry, references: dict[str, Any]) -> _Item:
-            given = Given(dict(entry.given.values), dict(references), entry.given.path)
+            # Whoever brings many at once has looked for duplicates: to look once more for each would take longer than
+            # all the rest.
+            options = {"allow_duplicate": True}
+            given = Given(dict(entry.given.values), dict(references), entry.given.path, options)
             return _Item(index, given, Work(connection, actor, self._shop, now))
 
         if deed.chosen is None:
@@ -327,12 +330,26 @@ class BulkGate:
                 found |= {id: whole[into] for id, into in merged if into in whole}
         return found
 
+    async def _stand(self, connection: Any, deed: BulkDeed, access: Access, items: Sequence[_Item]) -> None:
+        """Let every row know the standing rows, all as of the present rights. RightsChangedError where these are not
+        the ones that were loaded."""
+        wants = [Want(name, entity, standing=True) for name, entity in deed.standing.items()]
+        ids = {name: entity.only for name, entity in deed.standing.items() if entity.only is not None}
+        version, found = await self._rows.one_each(connection, access, wants, ids)
+        if version != access.loaded_version:
+            raise RightsChangedError
+        for item in items:
+            item.given.rows |= {name: at.row for name, at in found.items() if at is not None}
+
     def _refer(self, item: _Item, entry: Entry, named: dict[type[Row], dict[UUID, Found]]) -> None:
         for name, reference in entry.references.items():
             found = named[reference.entity].get(reference.id)
             if found is None:
                 missing_reference(item.work, reference)
             item.given.rows[name] = None if found is None else found.row
+            if found is not None and f"{name}_id" in item.given.values:
+                # Of a merged record, the survivor answers for the id.
+                item.given.values[f"{name}_id"] = found.row.id
 
 
 async def _follow(rule: Rule, items: Sequence[_Item]) -> None:

@@ -1,6 +1,6 @@
 """Bulk acts: what a mutation of many records needs to know. Performed by the bulk gate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +28,19 @@ from schema.types.bulk import BulkPayload, ErrorPolicy
 class BulkAct:
     """One mutation of many records: ``rule`` done to each by whoever may ``bulk`` them and ``action`` them."""
 
-    def __init__(self, action: str, entity: type[Row], rule: Rule, *, guarded_by: str = BULK) -> None:
+    def __init__(
+        self,
+        action: str,
+        entity: type[Row],
+        rule: Rule,
+        *,
+        guarded_by: str = BULK,
+        standing: Mapping[str, type[Row]] | None = None,
+    ) -> None:
         self.action = action
         self.entity = entity
         self.rule = rule
+        self.standing = standing or {}
         self._guards = (action, BULK) if guarded_by == action else (BULK, action)
 
     @property
@@ -87,6 +96,7 @@ class BulkAct:
             all_or_none=policy is ErrorPolicy.REJECT_EVERYTHING,
             dry_run=dry_run,
             key=request_key(context, access),
+            standing=self.standing,
         )
         try:
             done = await context.services.bulk.perform(deed, access)

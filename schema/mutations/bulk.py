@@ -4,18 +4,24 @@ import strawberry
 from strawberry import UNSET, Info
 
 import app.models as models
-from app.domain import customers
+from app.domain import customers, opportunities, tickets
 from schema.bulk_acting import BulkAct
 from schema.context import Context
 from schema.mutations.customer import CreateCustomerInput, UpdateCustomerInput
+from schema.mutations.opportunity import UpdateOpportunityInput
+from schema.mutations.ticket import UpdateTicketInput
 from schema.types.bulk import BulkPayload, ErrorPolicy
 from schema.types.customer import CustomerFilter
+from schema.types.opportunity import OpportunityFilter
+from schema.types.ticket import TicketFilter
 
 Asked = Info[Context, None]
 
 _ASSIGN_CUSTOMERS = BulkAct("assign", models.Customer, customers.update, guarded_by="assign")
 _CREATE_CUSTOMERS = BulkAct("create", models.Customer, customers.create)
 _UPDATE_CUSTOMERS = BulkAct("update", models.Customer, customers.update)
+_UPDATE_OPPORTUNITIES = BulkAct("update", models.Opportunity, opportunities.update)
+_UPDATE_TICKETS = BulkAct("update", models.Ticket, tickets.update, standing={"sla_policy": models.SlaPolicy})
 
 
 @strawberry.type
@@ -44,7 +50,8 @@ class BulkMutations:
         error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
         dry_run: bool = False,
     ) -> BulkPayload:
-        """Make a customer from each row."""
+        """Make a customer from each row. They are not compared with those that are there: duplicateCustomers is for
+        that."""
         return await _CREATE_CUSTOMERS.create(info, rows, error_policy, dry_run=dry_run)
 
     @strawberry.mutation(extensions=_UPDATE_CUSTOMERS.guard)
@@ -59,3 +66,29 @@ class BulkMutations:
     ) -> BulkPayload:
         """Change customers, all in the same way: an absent field stays, null clears."""
         return await _UPDATE_CUSTOMERS.change(info, ids, input, error_policy, dry_run=dry_run)
+
+    @strawberry.mutation(extensions=_UPDATE_OPPORTUNITIES.guard)
+    async def bulk_update_opportunities(
+        self,
+        info: Asked,
+        input: UpdateOpportunityInput,
+        ids: list[strawberry.ID] | None = UNSET,
+        where: OpportunityFilter | None = UNSET,
+        error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
+        dry_run: bool = False,
+    ) -> BulkPayload:
+        """Change opportunities, all in the same way: an absent field stays, null clears."""
+        return await _UPDATE_OPPORTUNITIES.change(info, ids, input, error_policy, dry_run=dry_run)
+
+    @strawberry.mutation(extensions=_UPDATE_TICKETS.guard)
+    async def bulk_update_tickets(
+        self,
+        info: Asked,
+        input: UpdateTicketInput,
+        ids: list[strawberry.ID] | None = UNSET,
+        where: TicketFilter | None = UNSET,
+        error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
+        dry_run: bool = False,
+    ) -> BulkPayload:
+        """Change tickets, all in the same way: an absent field stays, null clears."""
+        return await _UPDATE_TICKETS.change(info, ids, input, error_policy, dry_run=dry_run)
