@@ -15,6 +15,7 @@ from app.db.database import create_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from auth.builtin import sync_built_in_roles
+from tests.nasty_shop import STILL
 from tests.nasty_shop import shop as shop
 
 
@@ -42,6 +43,14 @@ class Server:
         name = f"rapport_{self.run}_{self._count}"
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    async def own(self, url: str) -> str:
+        """A copy of the shop of ``url`` to write to, whose audit log goes on."""
+        copied = await self.copy(urlsplit(url).path[1:])
+        connection = await asyncpg.connect(copied)
+        await connection.execute(f"DROP FUNCTION {STILL} CASCADE")
+        await connection.close()
+        return copied
 
     async def drop(self, url: str) -> None:
         await self.execute(f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)")

@@ -172,6 +172,8 @@ def _operand(type_: GraphQLInputObjectType) -> str:
         return "{ amount: { isNull: false } }"
     if type_.name == "ExternalRefFilter":
         return '{ system: "erp" }'
+    if type_.name == "IDFilter":
+        return "{ notIn: [] }"
     if "some" in fields:
         return "{ some: {} }"
     if "hasAny" in fields:

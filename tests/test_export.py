@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import asyncpg
@@ -51,7 +50,7 @@ EXPORTING = (
 @pytest.fixture
 async def office(server: Any, shop: Shop) -> AsyncIterator[Office]:
     """The nasty shop, to export from."""
-    url = await server.copy(urlsplit(shop.url).path[1:])
+    url = await server.own(shop.url)
     connection = await asyncpg.connect(url)
     try:
         async with open_api(url, **LIMITS) as api:

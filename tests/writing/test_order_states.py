@@ -5,7 +5,6 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -141,7 +140,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(server: Any, shop: Shop) -> Iterator[Desk]:
     with asyncio.Runner() as runner:
-        url = runner.run(server.copy(urlsplit(shop.url).path[1:]))
+        url = runner.run(server.own(shop.url))
         connection = runner.run(asyncpg.connect(url))
         context = open_api(url, read_pool=1, write_pool=2, max_cost=10**7)
         office = Office(url, shop.ids, runner.run(context.__aenter__()), connection)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -247,7 +246,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(server: Any, shop: Shop) -> Iterator[Desk]:
     with asyncio.Runner() as runner:
-        url = runner.run(server.copy(urlsplit(shop.url).path[1:]))
+        url = runner.run(server.own(shop.url))
         connection = runner.run(asyncpg.connect(url))
         opened = open_api(url, **LIMITS)
         office = Office(url, shop.ids, runner.run(opened.__aenter__()), connection)
