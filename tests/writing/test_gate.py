@@ -216,6 +216,9 @@ async def test_nothing_changed_is_nothing_done(office: Office) -> None:
 
 
 async def test_a_stale_write_tells_what_changed_and_how_it_is_now(office: Office) -> None:
+    # Above the versions of whatever the shop's log tells of it.
+    await office.connection.execute("UPDATE customers SET version = 1000 WHERE id = $1", office.ids["probe_1"])
+    await office.look()
     probe = office.label("probe_1")
     await update(office, "ADMIN", probe, email="new@example.com", city="Kiel")
     await update(office, "ADMIN", probe, version=probe.version + 1, notes="a secret")
