@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -113,7 +114,7 @@ async def test_of_many_who_settle_a_ticket_at_once_one_does(office: Office) -> N
     assert sorted(map(len, map(codes, payloads))) == [0] + [1] * 19
     moves = [do(office, "SUPPORT", move, id=ticket) for move in (*MOVES, *MOVES, *MOVES, *MOVES, *MOVES)]
     await asyncio.gather(*moves)
-    events = [event for event in await office.events() if event["record_id"].hex == ticket[4:]]
+    events = [event for event in await office.events() if event["record_id"] == UUID(ticket[4:])]
     state = "OPEN"
     # A transaction may have its id before another one, and wait for the row until after it: versions are in order.
     for event in sorted(events, key=lambda event: event["record_version"])[1:]:
