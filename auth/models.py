@@ -169,6 +169,7 @@ RECORDED = {
     "User": "usr",
     "Team": "tm",
     "Role": "rol",
+    "SlaPolicy": "sla",
 }
 """The entities of whose records there may be events, and how their typed ids begin."""
 

@@ -106,7 +106,7 @@ def _related(
     if treatment.readable is False or found.action or not sight.may_see(found.target):
         return None
     far: Any = aliased(found.target)
-    conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent)
+    conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent, referred=not found.many)
     if found.many:
         # A list is told as one value: there is no telling apart what of it may be read.
         parts = [sight.treatment(found.target, each, far) for each in sight.fields(found.target).values()]

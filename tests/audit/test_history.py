@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from app.db.ids import new_id
+from app.models.base import Versioned
+from auth.access import ENTITY_CLASSES
 from auth.audit import Origin, event
 from auth.audit_log import write_events
+from auth.models import RECORDED
 from tests.audit.log import LONG_AGO
 from tests.oracle.rows import Row, typed_id
 from tests.writing.deeds import Office
@@ -251,3 +254,22 @@ async def test_a_stranger_sees_nothing_of_the_log(office: Office) -> None:
     for document in ("{ auditEvents { totalCount } }", "{ auditVerification { ok } }"):
         answer = await office.do(document, None)
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAUTHENTICATED"]
+
+
+# What must not be forgotten
+
+
+def test_every_record_that_changes_has_its_place_in_the_log() -> None:
+    """An entity that the log does not know would have events without ids, and values that nobody sees."""
+    changing = {name: kind.prefix for name, kind in ENTITY_CLASSES.items() if issubclass(kind, Versioned)}
+    assert changing.items() <= RECORDED.items()
+
+
+async def test_a_stage_that_was_deleted_is_told_by_the_deals_that_were_in_it(office: Office) -> None:
+    deal = office.label("deal_north")
+    gone = next(row for row in office.rows.all("Stage") if row.deleted_at is not None)
+    await told(office, deal, "Opportunity", stage=typed_id(gone))
+    document = "query($id: ID!) { opportunity(id: $id) { history(first: 1) { nodes { changes } } } }"
+    for role in ("MANAGER", "SALES", "ADMIN"):
+        answer = await office.do(document, role, id=typed_id(deal))
+        assert after(answer["data"]["opportunity"]["history"]["nodes"][0]) == {"stage": typed_id(gone)}

@@ -18,6 +18,7 @@ RECORDED = {
     "User": "usr",
     "Team": "tm",
     "Role": "rol",
+    "SlaPolicy": "sla",
 }
 AMOUNTS = {"amount", "price", "subtotal", "discount", "shippingFee", "total"}
 
@@ -84,17 +85,15 @@ def _change(rights: Rights, row: Row, name: str, change: Any) -> Any:
 
 
 def _seen(rights: Rights, entity: str, id: str | None) -> str | None:
-    if id is None:
-        return None
+    if id is None or unconditional(rights, entity):
+        return id
     row = next((row for row in rights.rows.all(entity) if row.id.hex == id.partition("_")[2]), None)
-    if row is None:
-        return id if unconditional(rights, entity) else None
-    return id if rights.visible(row) else None
+    return id if row is not None and rights.visible(row) else None
 
 
 def unconditional(rights: Rights, entity: str) -> bool:
     """Whether every row is seen, so that nobody looks whether it is there."""
-    return entity in ("User", "Role", "Team") and rights.scope_of(entity) == "ALL"
+    return entity in ("User", "Role", "Team", "Stage") and rights.scope_of(entity) == "ALL"
 
 
 RANK_OF_SCOPE = {"NONE": 0, "OWN": 1, "ASSIGNED": 1, "TEAM": 2, "ALL": 3}
