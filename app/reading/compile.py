@@ -204,7 +204,7 @@ class Compiler:
                 referred=step is not None,
             )
         if read.where != EVERYTHING:
-            conditions.append(self.filters.condition(read.entity, row, read.where))
+            conditions.append(self.filters.condition(read.entity, row, read.where, may_be_deleted=read.include_deleted))
         return conditions + self.filters.search(read.entity, row, read.search)
 
     def key(self, entity: type[Row], row: Any, attribute: str, descending: bool) -> Key:

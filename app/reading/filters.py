@@ -50,17 +50,23 @@ class FilterCompiler:
         self._sight = sight
         self._binder = binder
 
-    def condition(self, entity: type[Row], row: Any, part: Filter, *, negated: bool = False) -> ColumnElement[bool]:
+    def condition(
+        self, entity: type[Row], row: Any, part: Filter, *, negated: bool = False, may_be_deleted: bool = False
+    ) -> ColumnElement[bool]:
         """The condition that ``part`` holds for ``row`` (or does not, if ``negated``); NULL counts as false."""
         match part:
             case All(parts):
-                inner = [self.condition(entity, row, each, negated=negated) for each in parts]
+                inner = [
+                    self.condition(entity, row, each, negated=negated, may_be_deleted=may_be_deleted) for each in parts
+                ]
                 return or_(false(), *inner) if negated else and_(true(), *inner)
             case AnyOf(parts):
-                inner = [self.condition(entity, row, each, negated=negated) for each in parts]
+                inner = [
+                    self.condition(entity, row, each, negated=negated, may_be_deleted=may_be_deleted) for each in parts
+                ]
                 return and_(true(), *inner) if negated else or_(false(), *inner)
             case Not(inner_part):
-                return self.condition(entity, row, inner_part, negated=not negated)
+                return self.condition(entity, row, inner_part, negated=not negated, may_be_deleted=may_be_deleted)
             case Missing(holds):
                 return true() if holds == negated else false()
             case Compare():
@@ -83,6 +89,9 @@ class FilterCompiler:
                     self.condition(found.target, far, inner_part),
                 ]
                 found_there = there(far, *conditions)
+                if may_be_deleted and found.from_parent:
+                    # Rows that follow a deleted one are not seen.
+                    found_there = and_(row.deleted_at.is_(None), found_there)
                 return found_there if some != negated else not_(found_there)
 
     def search(self, entity: type[Row], row: Any, words: tuple[Word, ...]) -> list[ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.api import Api, open_api
 from tests.nasty_shop import Shop
 from tests.oracle.compare import check
+from tests.oracle.operation import Operation
 from tests.oracle.operations import operations
 from tests.oracle.paging import check_window, windows
 
@@ -41,7 +42,7 @@ def _comparable(response: Any) -> tuple[bytes, dict[str, str]]:
     return response.content.replace(request_id.encode(), b"-"), headers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def both(shop: Shop) -> Iterator[Both]:
     with asyncio.Runner() as runner:
         contexts = [open_api(shop.url, shortcut=shortcut, read_pool=2) for shortcut in (True, False)]
@@ -79,3 +80,13 @@ def test_any_window_of_any_connection_is_that_of_the_oracle(shop: Shop, both: Bo
     caller = data.draw(st.sampled_from([caller for caller in callers(shop) if caller]))
     window = data.draw(windows(shop.oracle, caller))
     both.runner.run(check_window(both.post, shop.oracle, window, caller))
+
+
+@pytest.mark.parametrize("condition", ["some", "none"])
+@pytest.mark.parametrize("relation", ["contacts", "opportunities", "orders", "tickets"])
+def test_what_followed_a_deleted_row_does_not_answer_for_it(
+    shop: Shop, both: Both, relation: str, condition: str
+) -> None:
+    document = f"{{ customers(where: {{{relation}: {{{condition}: {{}}}}}}, includeDeleted: true) {{ totalCount }} }}"
+    for caller in callers(shop):
+        both.runner.run(check(both.post, shop.oracle, Operation(document), caller))
