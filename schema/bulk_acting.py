@@ -11,7 +11,7 @@ from strawberry.extensions import FieldExtension
 from app.errors import QueryTooCostlyError
 from app.models.base import Row
 from app.reading.read import Filter
-from auth.bulk import BULK, BulkDeed, Entry
+from auth.bulk_deeds import BULK, BulkDeed, Entry
 from auth.choosing import Chosen
 from auth.gate import Rule
 from schema import conversions as to
