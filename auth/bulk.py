@@ -176,8 +176,10 @@ async def _follow(rule: Rule, item: Item, unique: Unique) -> None:
         item.record = await rule(item.work, item.target, item.given)
         item.work.problems.refuse()
     except RefusedError as refusal:
-        item.problems = refusal.problems
+        item.problems = item.eyes.told(refusal.problems)
         return
     problem = unique.problem(item)
     if problem is not None:
         item.problems = (problem,)
+    elif item.target is None:
+        item.eyes.remember(item.index, item.record.id, item.given)

@@ -10,6 +10,7 @@ from app.domain.problems import Problem
 from app.domain.work import Work
 from app.models.base import Row
 from auth.audit import Origin
+from auth.bulk_eyes import BulkEyes
 from auth.choosing import Chosen
 from auth.gate import Reference, Rule, written
 from auth.idempotency import Key, problem_told
@@ -76,6 +77,7 @@ class Item:
     index: int
     given: Given
     work: Work
+    eyes: BulkEyes
     target: Any = None
     record: Any = None
     problems: tuple[Problem, ...] = ()

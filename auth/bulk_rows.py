@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from app.db.ids import print_id
-from app.domain.given import Given
 from app.domain.problems import Problem
 from app.domain.rows import table_of
 from app.domain.work import Actor, Shop, Work
@@ -15,8 +14,9 @@ from app.models.base import Row, utcnow
 from app.models.enums import RowScope
 from auth.access import Access
 from auth.bulk_deeds import BULK, BulkDeed, Entry, Item
+from auth.bulk_eyes import BulkEyes
 from auth.choosing import selected, still_selected
-from auth.eyes import Eyes, Looks
+from auth.eyes import Looks
 from auth.flush import Writing
 from auth.gate import RightsChangedError, forbidden, missing_reference
 from auth.rows import Found, RowLoader, Want
@@ -37,16 +37,13 @@ class BulkRows:
     ) -> list[Item]:
         """Every row, with its target if it has one, what is given for it, and the records that it names."""
         now = utcnow()
-        eyes = Eyes(writing, access, self._rows, self._looks)
+        eyes = await self._eyes(writing, deed, access)
 
         def item(index: int, entry: Entry, references: dict[str, Any]) -> Item:
-            # Whoever brings many at once has looked for duplicates: to look once more for each would take longer than
-            # all the rest.
-            options = {"allow_duplicate": True}
-            given = Given(dict(entry.given.values), dict(references), entry.given.path, options)
+            given = replace(entry.given, values=dict(entry.given.values), rows=dict(references))
             work = Work(writing, actor, self._shop, now)
             work.eyes = eyes
-            return Item(index, given, work)
+            return Item(index, given, work, eyes)
 
         if deed.chosen is None:
             named = await self._named(connection, access, deed.entries)
@@ -73,6 +70,13 @@ class BulkRows:
                 each.target = each.work.keep(target.row)
             items.append(each)
         return items
+
+    async def _eyes(self, writing: Writing, deed: BulkDeed, access: Access) -> BulkEyes:
+        """Eyes that have looked for what all new records might be duplicates of."""
+        eyes = BulkEyes(writing, access, self._rows, self._looks)
+        if deed.chosen is None:
+            await eyes.look(deed.entity, [entry.given for entry in deed.entries])
+        return eyes
 
     async def _targets(self, connection: Any, deed: BulkDeed, access: Access) -> list[Found | Problem]:
         """The chosen records, locked; in place of one that the caller does not see, the problem."""

@@ -49,12 +49,19 @@ class BulkAct:
         return can(self._guards[0], self.entity, self._guards[1])
 
     async def create(
-        self, info: Info[Context, None], rows: Sequence[Any], error_policy: ErrorPolicy, *, dry_run: bool
+        self,
+        info: Info[Context, None],
+        rows: Sequence[Any],
+        error_policy: ErrorPolicy,
+        *,
+        dry_run: bool,
+        **options: Any,
     ) -> BulkPayload:
-        """Make a record from each row."""
+        """Make a record from each row; ``options`` are the rule's."""
         entries = []
         for number, row in enumerate(rows):
             said = read_input(self.entity, row, ("rows", str(number)), {})
+            said.given.options.update(options)
             entries.append(Entry(said.given, said.references, said.problems))
         return await self._perform(info, entries, None, error_policy, dry_run=dry_run)
 

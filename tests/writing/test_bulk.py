@@ -438,6 +438,55 @@ async def test_changes_of_the_same_records_take_turns(office: Office) -> None:
     assert {now.find("Customer", row.id).version - row.version for row in rows} == {12}
 
 
+# Duplicates
+
+
+async def test_a_probable_duplicate_is_told_at_its_row(office: Office) -> None:
+    """As for a single one: by email or phone however they are written, as far as the caller may READ them."""
+    probe = office.label("probe_1")
+    assert probe.email == "anna@example.com"
+    rows = [
+        {"name": "a", "email": "Anna@Example.com"},
+        {"name": "b", "email": "new@example.com", "phone": "+49 30 55 66"},
+        {"name": "c", "phone": "+49 (30) 5566"},
+        {"name": "d", "email": "NEW@example.com"},
+        {"name": "e", "email": "anna@example.com", "phone": "+49305566"},
+        {"name": " ", "email": "other@example.com"},
+        {"name": "g", "email": "other@example.com"},
+    ]
+    payload = await nothing_is_done(office, CREATE, rows=rows)
+    assert by_row(payload) == {
+        0: [("rows.0.email", "DUPLICATE")],
+        2: [("rows.2.phone", "DUPLICATE")],
+        3: [("rows.3.email", "DUPLICATE")],
+        4: [("rows.4.email", "DUPLICATE"), ("rows.4.phone", "DUPLICATE")],
+        5: [("rows.5.name", "REQUIRED")],
+    }
+    (problem,) = payload["results"][3]["errors"]
+    assert problem["params"] == {"index": 1}
+    assert problem["message"] == (
+        "The row with the index 1 has this email. If you want one more all the same, send allowDuplicate: true."
+    )
+    document = CREATE.replace("errors {", "errors { ids", 1)
+    payload = await do(office, document, rows=rows, policy="REJECT_FAILED_ROWS")
+    assert payload["count"] == 2
+    assert typed_id(probe) in payload["results"][0]["errors"][0]["ids"]
+    document = CREATE.replace("dryRun: $dry", "dryRun: $dry, allowDuplicate: true")
+    assert (await do(office, document, rows=[row for row in rows if row["name"] != " "]))["count"] == 6
+
+
+async def test_who_may_not_read_an_email_is_not_told_of_it(office: Office) -> None:
+    await office.connection.execute(
+        "INSERT INTO grants (id, role_id, entity, action, rows)"
+        " SELECT gen_random_uuid(), id, 'Customer', 'bulk', 'ALL' FROM roles WHERE name = 'SUPPORT'"
+    )
+    email = "seldom@example.com"
+    probe = office.label("probe_4")
+    await office.connection.execute("UPDATE customers SET email = $1 WHERE id = $2", email, probe.id)
+    assert (await do(office, CREATE, "SUPPORT", rows=[{"name": "a", "email": email}], dry=True))["count"] == 1
+    assert (await do(office, CREATE, "ADMIN", rows=[{"name": "a", "email": email}], dry=True))["count"] == 0
+
+
 # Keys
 
 
