@@ -116,7 +116,7 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))
         if settings.workers == 1:
-            _uvicorn(create_app(settings, url), settings).run(sockets=[listener])
+            _uvicorn(create_app(settings, url, alone=True), settings).run(sockets=[listener])
             return
         listener.close()
         os.environ["RAPPORT_SERVING_URL"] = url
@@ -158,7 +158,7 @@ def worker_app() -> object:
     """The application of one of several worker processes."""
     settings = get_settings()
     configure_logs(settings)
-    return create_app(settings, os.environ["RAPPORT_SERVING_URL"])
+    return create_app(settings, os.environ["RAPPORT_SERVING_URL"], alone=True)
 
 
 async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:

@@ -110,8 +110,11 @@ def created(row: Entity) -> Changes:
 
 def changed(row: Entity, before: Mapping[str, Any]) -> Changes:
     """The changes of a record whose columns ``before`` had these values."""
-    old, new = _shown(row, {**row.__dict__, **before}), _shown(row, row.__dict__)
-    return {field: {"before": old[field], "after": value} for field, value in new.items() if old[field] != value}
+    new = row.__dict__
+    old = {**new, **before}
+    shows = {field: show for name in before for field, show in _fields_of(type(row), name)}
+    pairs = [(field, show(old), show(new)) for field, show in shows.items()]
+    return {field: {"before": then, "after": now} for field, then, now in pairs if then != now}
 
 
 def _shown(row: Entity, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +124,18 @@ def _shown(row: Entity, values: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _fields(entity: type[Entity]) -> tuple[tuple[str, "Show"], ...]:
     """The fields of the API that columns of ``entity`` stand behind, and how their values are told."""
+    return tuple((field, show) for field, show, _ in _columns(entity))
+
+
+@cache
+def _fields_of(entity: type[Entity], column: str) -> tuple[tuple[str, "Show"], ...]:
+    """Those of the fields that tell something of one column."""
+    return tuple((field, show) for field, show, columns in _columns(entity) if column in columns)
+
+
+@cache
+def _columns(entity: type[Entity]) -> tuple[tuple[str, "Show", tuple[str, ...]], ...]:
+    """The same, each with its columns."""
     mapper: Mapper[Any] = inspect(entity)
     references = {
         near.key: (relation.key, relation.mapper.class_.prefix)
@@ -129,7 +144,7 @@ def _fields(entity: type[Entity]) -> tuple[tuple[str, "Show"], ...]:
         for near, _ in relation.local_remote_pairs or ()
     }
     listed = ENTITIES.get(entity.__name__, ())
-    found: list[tuple[str, Show]] = []
+    found: list[tuple[str, Show, tuple[str, ...]]] = []
     for column in mapper.columns:
         name = column.key
         relation, prefix = references.get(name, (name, ""))
@@ -137,11 +152,11 @@ def _fields(entity: type[Entity]) -> tuple[tuple[str, "Show"], ...]:
         if (listed and field not in listed) or field in _UNSHOWN or name == "id":
             continue
         if prefix:
-            found.append((field, _reference(name, prefix)))
+            found.append((field, _reference(name, prefix), (name,)))
         elif currency := currency_of(entity, name):
-            found.append((field, _money(name, currency)))
+            found.append((field, _money(name, currency), (name, currency)))
         else:
-            found.append((field, _value(name)))
+            found.append((field, _value(name), (name,)))
     return tuple(found)
 
 

@@ -20,7 +20,7 @@ from auth.scopes import in_scope
 
 R = TypeVar("R", bound=Row)
 _KEPT = 500
-_NAMED = 20
+NAMED = 20
 """Records in the way of a new one that are named at most, for each of its values."""
 Make = Callable[[Binder], Any]
 
@@ -60,7 +60,7 @@ class Eyes:
         if not names or not rights.may_see(entity):
             return []
         # Whoever makes the same record at this moment waits here, and then finds this one.
-        places = sorted(f"{entity.__name__} {name} {_plain(name, sought[name])}" for name in names)
+        places = sorted(f"{entity.__name__} {name} {plain(name, sought[name])}" for name in names)
         await self._connection.fetch(_TURN, places)
         statement = self._looks.get(
             ("alike", entity, names, self._access.fingerprint), lambda binder: self._alike(binder, entity, names)
@@ -88,15 +88,12 @@ class Eyes:
         parts = []
         for number, name in enumerate(names):
             row: Any = aliased(entity, name=f"#r{number}")
-            conditions = [*_same(binder, row, name), *self._access.rows(entity, row, "row")]
-            readable = self._access.treatment(entity, name, row).readable
-            if not isinstance(readable, bool):
-                conditions.append(readable)
+            conditions = [*_same(binder, row, name), *readable_rows(self._access, entity, row, name)]
             if entity is Contact and name == "phone":
                 # Colleagues share the number of their office, and everybody in it; nobody shares it with another one's.
                 conditions.append(row.customer_id == binder.bind(Operand(_itself, ("customer_id",)), Uuid()))
             label = literal_column(f"'{name}'", Text).label("#name")
-            found = select(label, row.id.label("#id")).where(*conditions).order_by(row.id).limit(_literal(_NAMED))
+            found = select(label, row.id.label("#id")).where(*conditions).order_by(row.id).limit(_literal(NAMED))
             parts.append(select(found.subquery(f"#s{number}")))
         return union_all(*parts)
 
@@ -108,6 +105,12 @@ class Eyes:
         return select(*shown).where(*conditions).order_by(row.updated_at.desc(), row.id.desc()).limit(_literal(1))
 
 
+def readable_rows(access: Access, entity: type[Row], row: Any, attribute: str) -> list[ColumnElement[bool]]:
+    """The conditions under which the caller sees the row, and may READ the attribute there."""
+    readable = access.treatment(entity, attribute, row).readable
+    return [*access.rows(entity, row, "row"), *([] if isinstance(readable, bool) else [readable])]
+
+
 _TURN = "SELECT pg_advisory_xact_lock(hashtextextended(place, 7240523)) FROM unnest($1::text[]) place"
 
 
@@ -116,7 +119,8 @@ def _same(binder: Binder, row: Any, attribute: str) -> list[ColumnElement[bool]]
     return [normal(attribute, getattr(row, attribute)) == sought(attribute, value)]
 
 
-def _plain(attribute: str, value: str) -> str:
+def plain(attribute: str, value: str) -> str:
+    """What is compared of an email or a phone number."""
     return "".join(c for c in value if c in "0123456789") if attribute == "phone" else value.lower()
 
 

@@ -62,30 +62,53 @@ async def flush(connection: Any, work: Work, origin: Origin, action: str, subjec
     return events
 
 
-async def flush_all(
-    connection: Any, done: Sequence[tuple[Work, Any]], origin: Origin, action: str, at_once: int = 1_000
-) -> list[Event]:
-    """Write what several units of work have done at one moment, each with its subject, as ``flush`` does for one.
+class Writing:
+    """Writes units of work by the hundred: while PostgreSQL writes some, the next are worked out.
 
-    So many go ``at_once``; while PostgreSQL writes some, the statement for the next is put together.
+    It is also the connection that their rules ask, which waits for what is being written. What they have asked once is
+    known: a thousand deals ask for the same few stages.
     """
-    events: list[Event] = []
-    writing: asyncio.Future[Any] | None = None
-    try:
-        for start in range(0, len(done), at_once):
-            sql, arguments, told = _statement(done[start : start + at_once], origin, action)
-            if writing is not None:
-                await writing
-                writing = None
-            if told:
-                events += told
-                writing = asyncio.ensure_future(connection.fetch(sql, *arguments))
-                # It is sent now, not when this task waits next.
-                await asyncio.sleep(0)
-    finally:
-        if writing is not None:
-            await writing
-    return events
+
+    def __init__(self, connection: Any, origin: Origin, action: str) -> None:
+        self._connection = connection
+        self._origin = origin
+        self._action = action
+        self._sent: asyncio.Future[Any] | None = None
+        self._known: dict[Any, list[Any]] = {}
+
+    async def __aenter__(self) -> "Writing":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self._settle()
+        elif self._sent is not None:
+            # The connection is free again only when this has ended, however it does.
+            await asyncio.wait([self._sent])
+            self._sent.cancelled() or self._sent.exception()
+
+    async def write(self, done: Sequence[tuple[Work, Any]]) -> None:
+        """Write some units of work, each with its subject, as ``flush`` does. They may still be under way then."""
+        sql, arguments, events = _statement(done, self._origin, self._action)
+        if events:
+            await self._settle()
+            self._sent = asyncio.ensure_future(self._connection.fetch(sql, *arguments))
+            # It is sent now, not when this task waits next.
+            await asyncio.sleep(0)
+
+    async def _settle(self) -> None:
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            await sent
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        """The rows of a statement of a rule, which reads."""
+        key = (query, tuple(tuple(each) if isinstance(each, list) else each for each in args))
+        found = self._known.get(key)
+        if found is None:
+            await self._settle()
+            found = self._known[key] = await self._connection.fetch(query, *args)
+        return found
 
 
 def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) -> tuple[str, Sequence[Any], list[Event]]:

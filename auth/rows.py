@@ -92,11 +92,11 @@ class RowLoader:
         return bool(await connection.fetchval(statement.sql, *statement.arguments({"id": id}, access.arguments)))
 
     async def covered(
-        self, connection: Any, access: Access, entity: type[Row], actions: tuple[str, ...], ids: Sequence[UUID]
+        self, connection: Any, access: Access, entity: type[Row], action: str, ids: Sequence[UUID]
     ) -> set[UUID]:
-        """Those of the rows, of whatever state, that all of the actions cover."""
-        key = (entity, actions, "all", access.fingerprint)
-        statement = self._kept.get(key) or self._keep(key, _all_covered(access, entity, actions))
+        """Those of the rows, of whatever state, that the action covers."""
+        key = (entity, action, "all", access.fingerprint)
+        statement = self._kept.get(key) or self._keep(key, _all_covered(access, entity, action))
         records = await connection.fetch(statement.sql, *statement.arguments({"ids": list(ids)}, access.arguments))
         return {record[0] for record in records}
 
@@ -149,12 +149,11 @@ def _covering(access: Access, entity: type[Row], action: str) -> Statement:
     return compile_statement(select(_holds(scope)).select_from(row).where(at), binder)
 
 
-def _all_covered(access: Access, entity: type[Row], actions: tuple[str, ...]) -> Statement:
+def _all_covered(access: Access, entity: type[Row], action: str) -> Statement:
     binder = Binder()
     row: Any = aliased(entity, name="#r")
     ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
-    scopes = dict.fromkeys(access.rights.rows(entity, action) for action in actions)
-    conditions = [condition for scope in scopes for condition in in_scope(entity, row, scope, "row")]
+    conditions = in_scope(entity, row, access.rights.rows(entity, action), "row")
     return compile_statement(select(row.id).select_from(row).where(row.id == ids.any_(), *conditions), binder)
 
 

@@ -93,6 +93,15 @@ SINGLES = (
 )
 
 
+_SEEN = "SELECT id FROM customers WHERE deleted_at IS NULL AND merged_into_id IS NULL"
+_MANY: tuple[tuple[str, str, str, Callable[[int], Body]], ...] = (
+    ("Customer", "Customers", "cus", lambda turn: {"city": f"Town {turn}"}),
+    ("Opportunity", "Opportunities", "opp", lambda turn: {"expectedCloseOn": f"2027-01-{turn + 1:02}"}),
+    ("Ticket", "Tickets", "tkt", lambda turn: {"category": f"measured {turn}"}),
+)
+"""What is changed by the thousand: entity, its plural, the prefix of its ids, and the change of each turn."""
+
+
 async def copied(url: str) -> str:
     """A copy of the database, made anew."""
     parts = urlsplit(url)
@@ -183,7 +192,7 @@ class Bench:
         async def run() -> None:
             rows = await rows_of(self.url, single.select, 3)
             async with tapped(self.url) as tap:
-                app = create_app(Settings(secret=SECRET, write_pool=1), tap.url)
+                app = create_app(Settings(secret=SECRET, write_pool=1, keeper=False), tap.url)
                 async with (
                     app.router.lifespan_context(app),
                     httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ours") as client,
@@ -213,31 +222,33 @@ class Bench:
             await connection.close()
 
     def many(self, pid: int, port: int) -> None:
-        """Change and make customers by the thousand."""
-        size, times = self.given.bulk, 3
-        select = "SELECT id FROM customers WHERE deleted_at IS NULL AND merged_into_id IS NULL LIMIT $1"
-        ids = [print_id("cus", row["id"]) for row in asyncio.run(rows_of(self.url, select, size))]
-        update = "mutation($ids: [ID!], $input: UpdateCustomerInput!) { bulkUpdateCustomers(ids: $ids, input: $input)"
-        create = "mutation($rows: [CreateCustomerInput!]!) { bulkCreateCustomers(rows: $rows)"
-        answer = " { count results { index id } problems: errors { message } } }"
-        bodies: dict[str, list[Any]] = {
-            "bulkUpdateCustomers": [
-                {"query": update + answer, "variables": {"ids": ids, "input": {"city": f"Town {turn}"}}}
-                for turn in range(times + 1)
-            ],
-            "bulkCreateCustomers": [
-                {"query": create + answer, "variables": {"rows": [_customer(number) for number in range(len(ids))]}}
-            ]
-            * (times + 1),
-        }
-        for name, requests in bodies.items():
-            encoded = [json.dumps(request).encode() for request in requests]
-            self.ask(port, encoded[0])
-            with self.measured(name, len(ids) * times, pid):
-                for request in encoded[1:]:
-                    done = next(iter(self.ask(port, request)["data"].values()))
-                    if done["count"] != len(ids):
-                        raise SystemExit(f"{name}: {done['problems']}")
+        """Change records and make customers by the thousand."""
+        times = 3
+        for entity, plural, prefix, change in _MANY:
+            customer = "id" if entity == "Customer" else "customer_id"
+            select = f"SELECT id FROM {plural.lower()} WHERE deleted_at IS NULL AND {customer} IN ({_SEEN})"
+            rows = asyncio.run(rows_of(self.url, f"{select} ORDER BY random() LIMIT $1", self.given.bulk))
+            document = (
+                f"mutation($ids: [ID!], $input: Update{entity}Input!) {{ bulkUpdate{plural}(ids: $ids, input: $input)"
+            )
+            ids = [print_id(prefix, row["id"]) for row in rows]
+            bodies = [{"ids": ids, "input": change(turn)} for turn in range(times + 1)]
+            self.bulk(f"bulkUpdate{plural}", document, bodies, len(ids), pid, port)
+        document = "mutation($rows: [CreateCustomerInput!]!) { bulkCreateCustomers(rows: $rows)"
+        size = self.given.bulk
+        bodies = [{"rows": [_customer(turn * size + n) for n in range(size)]} for turn in range(times + 1)]
+        self.bulk("bulkCreateCustomers", document, bodies, size, pid, port)
+
+    def bulk(self, name: str, document: str, bodies: list[Body], size: int, pid: int, port: int) -> None:
+        """Send one request to warm up, and the others to be measured."""
+        query = document + " { count results { index id } problems: errors { message } } }"
+        encoded = [json.dumps({"query": query, "variables": variables}).encode() for variables in bodies]
+        self.ask(port, encoded[0])
+        with self.measured(name, size * (len(encoded) - 1), pid):
+            for request in encoded[1:]:
+                done = next(iter(self.ask(port, request)["data"].values()))
+                if done["count"] != size:
+                    raise SystemExit(f"{name}: {done['problems'][:3]}")
 
     def exports(self, pid: int, port: int) -> None:
         """Export all customers in every format."""

@@ -11,7 +11,7 @@ from strawberry.extensions import FieldExtension
 from app.errors import QueryTooCostlyError
 from app.models.base import Row
 from app.reading.read import Filter
-from auth.bulk import BULK, BulkDeed, Entry
+from auth.bulk_deeds import BULK, BulkDeed, Entry
 from auth.choosing import Chosen
 from auth.gate import Rule
 from schema import conversions as to
@@ -49,12 +49,19 @@ class BulkAct:
         return can(self._guards[0], self.entity, self._guards[1])
 
     async def create(
-        self, info: Info[Context, None], rows: Sequence[Any], error_policy: ErrorPolicy, *, dry_run: bool
+        self,
+        info: Info[Context, None],
+        rows: Sequence[Any],
+        error_policy: ErrorPolicy,
+        *,
+        dry_run: bool,
+        **options: Any,
     ) -> BulkPayload:
-        """Make a record from each row."""
+        """Make a record from each row; ``options`` are the rule's."""
         entries = []
         for number, row in enumerate(rows):
             said = read_input(self.entity, row, ("rows", str(number)), {})
+            said.given.options.update(options)
             entries.append(Entry(said.given, said.references, said.problems))
         return await self._perform(info, entries, None, error_policy, dry_run=dry_run)
 

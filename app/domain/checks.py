@@ -56,9 +56,14 @@ def _text(work: Work, given: Given, entity: type[Row], attribute: str, value: st
         )
 
 
+def can_be_kept(value: str) -> bool:
+    """Whether PostgreSQL can hold the text: neither NUL nor half of a surrogate pair is in it."""
+    return _UNHELD.search(value) is None
+
+
 def text_problem(work: Work, path: tuple[str, ...], value: str, most: int) -> bool:
     """Whether ``value`` can be kept as text of at most ``most`` characters; a problem is noted where it cannot."""
-    if _UNHELD.search(value):
+    if not can_be_kept(value):
         work.problems.add(
             path, "INVALID", f"{path[-1]} holds a character that no text can hold: NUL, or half of a surrogate pair."
         )

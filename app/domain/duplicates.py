@@ -8,7 +8,7 @@ from app.domain.given import Given
 from app.domain.work import Work
 from app.models.base import Row
 
-_COMPARED = ("email", "phone")
+COMPARED = ("email", "phone")
 
 
 async def check_duplicates(work: Work, entity: type[Row], given: Given, customer_id: UUID | None = None) -> None:
@@ -21,7 +21,7 @@ async def check_duplicates(work: Work, entity: type[Row], given: Given, customer
         return
     wrong = {problem.field for problem in work.problems.found}
     sought: dict[str, str] = {}
-    for name in _COMPARED:
+    for name in COMPARED:
         value: Any = given.get(name)
         if value and value.strip() and given.at(name) not in wrong:
             sought[name] = value

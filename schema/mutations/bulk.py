@@ -49,10 +49,13 @@ class BulkMutations:
         rows: list[CreateCustomerInput],
         error_policy: ErrorPolicy = ErrorPolicy.REJECT_EVERYTHING,
         dry_run: bool = False,
+        allow_duplicate: bool = False,
     ) -> BulkPayload:
-        """Make a customer from each row. They are not compared with those that are there: duplicateCustomers is for
-        that."""
-        return await _CREATE_CUSTOMERS.create(info, rows, error_policy, dry_run=dry_run)
+        """Make a customer from each row. One that has the email or the phone number of another customer, or of an
+        earlier row, is a DUPLICATE, unless you allow that."""
+        return await _CREATE_CUSTOMERS.create(
+            info, rows, error_policy, dry_run=dry_run, allow_duplicate=allow_duplicate
+        )
 
     @strawberry.mutation(extensions=_UPDATE_CUSTOMERS.guard)
     async def bulk_update_customers(

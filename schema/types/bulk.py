@@ -8,7 +8,7 @@ from strawberry import Info
 
 from app.db.ids import print_id
 from app.domain.problems import Problem
-from auth.bulk import BulkDone, RowDone
+from auth.bulk_deeds import BulkDone, RowDone
 from schema.rendering import rendered
 from schema.types.errors import UserError
 
