@@ -19,6 +19,7 @@ from app.db.migrate import ROOT
 from app.domain.order_states import ORDER_STATES
 from app.domain.pipeline import WAYS
 from app.domain.states import Machine
+from app.domain.ticket_states import TICKET_STATES
 from app.importing.preset import describe
 from app.importing.targets import ENTITIES as IMPORTED
 from app.importing.targets import NATURAL_KEYS, TargetField, target
@@ -277,6 +278,10 @@ def _order_states(_: Any) -> str:
     return _machine(ORDER_STATES)
 
 
+def _ticket_states(_: Any) -> str:
+    return _machine(TICKET_STATES)
+
+
 def _machine(machine: Machine[Any]) -> str:
     """A state machine as a drawing, and as a table, with its states in the order of their enum."""
     kind: type[Enum] = type(next(iter(machine)))
@@ -328,6 +333,7 @@ _SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "lists": _lists,
     "opportunity-ways": _opportunity_ways,
     "order-states": _order_states,
+    "ticket-states": _ticket_states,
     "imports": _imports,
     "presets": _presets,
     "commands": _commands,
