@@ -88,7 +88,7 @@ class FilterCompiler:
                     *self._sight.rows(found.target, far, "row", parent_seen=found.from_parent),
                     self.condition(found.target, far, inner_part),
                 ]
-                found_there = there(far, *conditions)
+                found_there: ColumnElement[bool] = there(far, *conditions)
                 if may_be_deleted and found.from_parent:
                     # Rows that follow a deleted one are not seen.
                     found_there = and_(row.deleted_at.is_(None), found_there)
