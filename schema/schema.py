@@ -1,6 +1,7 @@
 """The schema: queries, mutations, scalars, and the executor through which finished answers pass."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -43,8 +44,9 @@ class Schema(strawberry.Schema):
         """Log nothing here."""
 
 
+@cache
 def build_schema(*, discreet: bool = False) -> Schema:
-    """The schema, checked against tables and policy; a ``discreet`` one suggests no names in its errors."""
+    """The schema, made once a process, checked against tables and policy; a discreet one suggests no names."""
     schema = Schema(
         Query,
         Mutation,

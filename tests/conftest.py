@@ -37,11 +37,19 @@ class Server:
         finally:
             await connection.close()
 
+    async def hurry(self) -> None:
+        """Wait for no disk: what this server holds need not outlive a crash of the machine."""
+        for setting in ("fsync", "full_page_writes"):
+            await self.execute(f"ALTER SYSTEM SET {setting} = off")
+        await self.execute("SELECT pg_reload_conf()")
+
     async def copy(self, template: str) -> str:
         """The URL of a new database with everything that ``template`` holds."""
         self._count += 1
         name = f"rapport_{self.run}_{self._count}"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # A session that some test has left there would hold up this copy and all that follow.
+        await self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'")
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
 
     async def own(self, url: str) -> str:
@@ -69,7 +77,9 @@ def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="rapport-test-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
         with EmbeddedPostgres(Path(folder)) as embedded:
-            yield Server(embedded.url("postgres"))
+            found = Server(embedded.url("postgres"))
+            anyio.run(found.hurry)
+            yield found
 
 
 @pytest.fixture(scope="session")

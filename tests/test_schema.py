@@ -89,6 +89,7 @@ def with_rule(role: str, entity: str, field: str, rule: FieldRule) -> Mapping[st
 
 
 def refusal() -> str:
+    build_schema.cache_clear()
     with pytest.raises(SchemaMismatchError) as caught:
         build_schema()
     return str(caught.value)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from app.db.ids import new_id
 from app.models.base import Versioned
 from auth.access import ENTITY_CLASSES
 from auth.audit import Origin, event
@@ -241,7 +240,7 @@ async def test_filters_find_events(office: Office) -> None:
         assert answer["data"]["auditEvents"]["nodes"] == [{"id": f"aud_{made['id'].hex}"}], where
 
 
-@pytest.mark.parametrize("bad", ["", "cus_123", "nonsense", "CUS_" + "0" * 32, f"customer_{new_id().hex}"])
+@pytest.mark.parametrize("bad", ["", "cus_123", "nonsense", "CUS_" + "0" * 32, "customer_" + "1" * 32])
 async def test_a_bad_id_is_told_with_its_place(office: Office, bad: str) -> None:
     document = "query($id: ID!) { auditEvents(where: { entityId: { eq: $id } }) { nodes { id } } }"
     answer = await office.do(document, "AUDITOR", id=bad)

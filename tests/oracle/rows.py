@@ -5,7 +5,7 @@ import re
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+from tests.connecting import Where, connected
 
 TABLES = {
     "Customer": "customers",
@@ -178,18 +178,14 @@ class Rows:
         return self._children[entity, back].get(row.id, [])
 
 
-async def load(url: str) -> Rows:
-    """Read every table of the database at ``url``, in one snapshot."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            tables = {
-                entity: [Row(entity, dict(record)) for record in await connection.fetch(f"SELECT * FROM {table}")]
-                for entity, table in TABLES.items()
-            }
-            refs = await connection.fetch("SELECT entity, system, external_id, record_id FROM external_refs")
-    finally:
-        await connection.close()
+async def load(where: Where) -> Rows:
+    """Read every table of a database, in one snapshot."""
+    async with connected(where) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        tables = {
+            entity: [Row(entity, dict(record)) for record in await connection.fetch(f"SELECT * FROM {table}")]
+            for entity, table in TABLES.items()
+        }
+        refs = await connection.fetch("SELECT entity, system, external_id, record_id FROM external_refs")
     for event in tables["AuditEvent"]:
         event.changes = json.loads(event.changes) if event.changes else None
         prefix = PREFIXES.get(event.entity or "")

@@ -55,9 +55,9 @@ async def live(office: Office, count: int) -> list[Row]:
 
 async def nothing_is_done(office: Office, document: str, role: str = "ADMIN", **variables: Any) -> Any:
     """The payload of something that changes nothing and leaves no event behind."""
-    before, known = await fingerprint(office.url), len(await office.events())
+    before, known = await fingerprint(office.connection), len(await office.events())
     payload = await do(office, document, role, **variables)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert len(await office.events()) == known
     return payload
 
@@ -208,7 +208,7 @@ async def test_a_filter_on_a_field_that_may_not_be_read_is_forbidden(office: Off
         "INSERT INTO grants (id, role_id, entity, action, rows)"
         " SELECT gen_random_uuid(), id, 'Customer', 'bulk', 'ALL' FROM roles WHERE name = 'MARKETING'"
     )
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     where = {"email": {"startsWith": "a"}}
     answer = await do(office, UPDATE, "MARKETING", where=where, input={"tags": ["a"]})
     assert answer["errors"][0]["extensions"] | {"requestId": ""} == {
@@ -218,7 +218,7 @@ async def test_a_filter_on_a_field_that_may_not_be_read_is_forbidden(office: Off
         "field": "email",
         "requestId": "",
     }
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_records_that_are_not_seen_are_not_there(office: Office) -> None:
@@ -294,7 +294,7 @@ async def test_a_row_outside_the_right_refuses_the_whole(office: Office) -> None
     rows = [row for row in await live(office, 200) if rights.visible(row) and row.owner_id not in (None, manager)]
     mine, other = rows[:2]
     await office.connection.execute("UPDATE customers SET owner_id = $1 WHERE id = $2", manager, mine.id)
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     for policy in ("REJECT_EVERYTHING", "REJECT_FAILED_ROWS"):
         ids = [typed_id(mine), typed_id(other)]
         answer = await do(office, UPDATE, "MANAGER", ids=ids, input={"city": "Kiel"}, policy=policy)
@@ -311,7 +311,7 @@ async def test_a_row_outside_the_right_refuses_the_whole(office: Office) -> None
             "The role MANAGER has no right to bulk Customer here: it covers own rows only."
             " 1 of the 2 rows lie outside; nothing was done."
         )
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     denied = (await office.events())[-1]
     assert (denied["outcome"], denied["action"], denied["record_id"]) == ("DENIED", "bulk", other.id)
     payload = await do(office, UPDATE, "MANAGER", ids=[typed_id(mine)], input={"city": "Kiel"})
@@ -324,14 +324,14 @@ async def test_a_field_that_may_not_be_written_refuses_the_whole(office: Office)
         " SELECT gen_random_uuid(), id, 'Customer', 'bulk', 'ALL' FROM roles WHERE name = 'SUPPORT'"
     )
     given, other = office.label("probe_3"), office.label("probe_4")
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await do(office, UPDATE, "SUPPORT", ids=[typed_id(given)], input={"city": "Kiel"})
     assert answer["errors"][0]["extensions"]["field"] == "city"
     ids = [typed_id(given), typed_id(other)]
     answer = await do(office, UPDATE, "SUPPORT", ids=ids, input={"notes": "called"}, policy="REJECT_FAILED_ROWS")
     assert answer["errors"][0]["extensions"]["field"] == "notes"
     assert answer["errors"][0]["extensions"]["id"] == typed_id(other)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     payload = await do(office, UPDATE, "SUPPORT", ids=[typed_id(given)], input={"notes": "called"})
     assert payload["count"] == 1
 

@@ -103,7 +103,7 @@ async def test_a_restored_contact_is_not_primary_beside_another(office: Office) 
 
 
 async def test_names_and_birthdays_must_make_sense(office: Office) -> None:
-    probe, before = office.label("probe_2"), await fingerprint(office.url)
+    probe, before = office.label("probe_2"), await fingerprint(office.connection)
     payload = await create(office, probe, firstName=" ", lastName="", birthday="2999-01-01", email="x", phone="abc")
     assert sorted(codes(payload)) == [
         ("input.birthday", "OUT_OF_RANGE"),
@@ -113,7 +113,7 @@ async def test_names_and_birthdays_must_make_sense(office: Office) -> None:
         ("input.phone", "INVALID"),
     ]
     assert codes(await create(office, probe, birthday="1899-12-31")) == [("input.birthday", "OUT_OF_RANGE")]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert (await create(office, probe, birthday="1900-01-01"))["contact"]["birthday"] == "1900-01-01"
 
 

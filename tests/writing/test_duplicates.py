@@ -138,7 +138,7 @@ async def test_without_the_extension_the_same_name_counts(office: Office) -> Non
 
 
 async def test_the_same_email_or_phone_is_refused_until_it_is_allowed(office: Office) -> None:
-    one, before = office.label("probe_1"), await fingerprint(office.url)
+    one, before = office.label("probe_1"), await fingerprint(office.connection)
     payload = await create(office, email="Anna@Example.com ".strip().upper())
     ids = [
         typed_id(row)
@@ -150,7 +150,7 @@ async def test_the_same_email_or_phone_is_refused_until_it_is_allowed(office: Of
     assert typed_id(one) in ids
     payload = await create(office, phone="0049 not a phone", email="ANNA@example.com")
     assert sorted(codes(payload)) == [("input.email", "DUPLICATE"), ("input.phone", "INVALID")]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert codes(await create(office, email="anna@example.com", allow=True)) == []
 
 

@@ -74,10 +74,10 @@ async def test_a_right_withdrawn_is_gone_for_the_next_write(office: Office) -> N
         "DELETE FROM grants USING roles r WHERE r.id = role_id AND r.name = 'SALES' AND entity = 'Customer'"
         " AND action = 'update'"
     )
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await update(office, "SALES", probe, version=probe.version + 1, city="Bonn")
     assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_a_right_given_counts_for_the_next_write(office: Office) -> None:
@@ -91,7 +91,7 @@ async def test_a_right_given_counts_for_the_next_write(office: Office) -> None:
 
 
 async def test_what_may_not_be_selected_is_refused_before_anything_is_done(office: Office) -> None:
-    probe, before = office.label("probe_2"), await fingerprint(office.url)
+    probe, before = office.label("probe_2"), await fingerprint(office.connection)
     document = UPDATE.replace("id name email", "id notes")
     values = {"id": typed_id(probe), "version": probe.version, "input": {"tags": ["x"]}}
     answer = await office.do(document, "MARKETING", **values)
@@ -102,7 +102,7 @@ async def test_what_may_not_be_selected_is_refused_before_anything_is_done(offic
         "field": "notes",
         "requestId": "",
     }
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_the_answer_is_read_again_with_the_readers_eyes(office: Office) -> None:
@@ -143,7 +143,7 @@ async def test_owners_are_active_and_within_reach(office: Office) -> None:
 
 
 async def test_all_problems_of_an_input_come_at_once(office: Office) -> None:
-    probe, before = office.label("probe_1"), await fingerprint(office.url)
+    probe, before = office.label("probe_1"), await fingerprint(office.connection)
     payload = await update(
         office,
         "ADMIN",
@@ -166,7 +166,7 @@ async def test_all_problems_of_an_input_come_at_once(office: Office) -> None:
         ("input.phone", "TOO_LONG"),
         ("input.tags.1", "INVALID"),
     ]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_a_reference_that_is_not_seen_is_not_there(office: Office) -> None:
@@ -205,10 +205,10 @@ async def test_a_number_that_somebody_gave_by_hand_is_passed_over(office: Office
 
 
 async def test_nothing_changed_is_nothing_done(office: Office) -> None:
-    probe, before, known = office.label("probe_1"), await fingerprint(office.url), len(await office.events())
+    probe, before, known = office.label("probe_1"), await fingerprint(office.connection), len(await office.events())
     payload = await update(office, "ADMIN", probe, name=probe.name, tags=probe.tags)
     assert payload["customer"]["version"] == probe.version
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert len(await office.events()) == known
 
 
@@ -222,7 +222,7 @@ async def test_a_stale_write_tells_what_changed_and_how_it_is_now(office: Office
     probe = office.label("probe_1")
     await update(office, "ADMIN", probe, email="new@example.com", city="Kiel")
     await update(office, "ADMIN", probe, version=probe.version + 1, notes="a secret")
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     payload = await update(office, "ADMIN", probe, name="Too late")
     (problem,) = payload["errors"]
     assert (problem["code"], problem["field"]) == ("CONFLICT", ["email", "city", "notes"])
@@ -231,7 +231,7 @@ async def test_a_stale_write_tells_what_changed_and_how_it_is_now(office: Office
     (problem,) = (await update(office, "MARKETING", probe, tags=["late"]))["errors"]
     assert problem["field"] == ["email", "city"]
     assert problem["current"] == {"email": "n***@example.com", "city": "Kiel"}
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_fifty_at_once_on_one_customer_lose_no_update(office: Office) -> None:

@@ -108,11 +108,11 @@ async def test_all_that_belongs_to_the_merged_moves(office: Office) -> None:
 
 async def test_a_dry_run_says_the_same_and_changes_nothing(office: Office) -> None:
     keep, one, two = rich(office, 3)
-    before, known = await fingerprint(office.url), len(await office.events())
+    before, known = await fingerprint(office.connection), len(await office.events())
     said = await merge(office, keep, one, two, dry=True, overrides={"name": "Never"})
     assert said["errors"] == []
     assert said["customer"]["name"] == keep.name
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert len(await office.events()) == known
     assert (await merge(office, keep, one, two))["moved"] == said["moved"]
 
@@ -139,7 +139,7 @@ async def test_overrides_go_before_all_else(office: Office) -> None:
 
 
 async def test_problems_of_ids_and_overrides_come_at_once(office: Office) -> None:
-    one, gone, before = office.label("probe_1"), office.label("probe_gone"), await fingerprint(office.url)
+    one, gone, before = office.label("probe_1"), office.label("probe_gone"), await fingerprint(office.connection)
     payload = await merge(office, one, one, gone, gone, overrides={"name": "", "email": "x", "ownerId": "usr_1"})
     assert sorted(codes(payload)) == [
         ("mergeIds.0", "INVALID"),
@@ -154,7 +154,7 @@ async def test_problems_of_ids_and_overrides_come_at_once(office: Office) -> Non
     assert codes(await merge(office, *many)) == [("mergeIds", "OUT_OF_RANGE")]
     refused = await office.do(MERGE, "ADMIN", keep="ord_1", ids=[])
     assert refused["errors"][0]["extensions"]["argument"] == "keepId"
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_who_does_not_see_or_may_not_merge_does_not(office: Office) -> None:

@@ -155,9 +155,9 @@ async def test_what_a_new_opportunity_may_be(office: Office, given: dict[str, An
             given = given | {name: typed_id(row)}
         elif name.endswith("Id") and value in named:
             given = given | {name: typed_id(office.label(named[value]))}
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     assert codes(await create(office, **given)) == found
-    assert (await fingerprint(office.url) == before) == bool(found)
+    assert (await fingerprint(office.connection) == before) == bool(found)
 
 
 async def test_without_an_open_stage_there_is_no_new_opportunity(office: Office) -> None:
@@ -226,11 +226,11 @@ async def test_a_probability_set_by_hand_stays_until_it_is_cleared(office: Offic
 async def test_amount_and_probability_of_a_closed_one_stay(office: Office, way: str, arguments: dict[str, Any]) -> None:
     deal = await open_deal(office)
     closed = await do(office, way, deal, **arguments)
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await update(office, deal, name="N", amount={"amount": "11"}, probability=55)
     assert codes(refused) == [("input.amount", "INVALID_TRANSITION"), ("input.probability", "INVALID_TRANSITION")]
     assert all("reopenOpportunity" in error["message"] for error in refused["errors"])
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     same = {"amount": {"amount": "10"}, "probability": closed["opportunity"]["probability"]}
     assert codes(await update(office, deal, name="Renamed", ownerId=None, **same)) == []
     assert codes(await update(office, deal, probability=None)) == []
@@ -263,9 +263,9 @@ async def test_moving_is_on_record(office: Office) -> None:
 
 async def test_moving_to_where_it_is_does_nothing(office: Office) -> None:
     deal = await open_deal(office)
-    before, known = await fingerprint(office.url), len(await office.events())
+    before, known = await fingerprint(office.connection), len(await office.events())
     assert path(await do(office, "moveOpportunity", deal, stageId=stage(office, "Lead"))) == ["Lead"]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert len(await office.events()) == known
 
 
@@ -292,11 +292,11 @@ async def test_a_move_comes_after_the_one_before_whatever_the_clocks_say(office:
 )
 async def test_where_an_open_one_does_not_move(office: Office, to: str, field: str, code: str, named: str) -> None:
     deal = await open_deal(office)
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await do(office, "moveOpportunity", deal, stageId=stage(office, to))
     assert codes(refused) == [(field, code)]
     assert named in message(refused)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 # Ending
@@ -363,10 +363,10 @@ async def test_when_it_ended(office: Office, way: str, arguments: dict[str, Any]
 
 @pytest.mark.parametrize("given", [{"amount": "-1"}, {"amount": "1.005"}, {"amount": "1", "currency": "?"}])
 async def test_an_amount_that_cannot_be_won(office: Office, given: dict[str, str]) -> None:
-    deal, before = office.label("deal_north"), await fingerprint(office.url)
+    deal, before = office.label("deal_north"), await fingerprint(office.connection)
     ((field, _),) = codes(await do(office, "winOpportunity", deal, amount=given))
     assert field.startswith("amount.")
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 @pytest.mark.parametrize(("kind", "way"), [("WON", "winOpportunity"), ("LOST", "loseOpportunity")])
@@ -391,11 +391,11 @@ async def test_a_closed_one_only_goes_on_by_being_reopened(office: Office, end: 
     arguments: dict[str, Any] = {"loseOpportunity": {"reason": "x"}}
     assert codes(await do(office, end, deal, **arguments.get(end, {}))) == []
     arguments["moveOpportunity"] = {"stageId": stage(office, "Proposal")}
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await do(office, way, deal, **arguments.get(way, {}))
     assert codes(refused) == [("id", "INVALID_TRANSITION")]
     assert "reopenOpportunity" in message(refused)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 # Reopening
@@ -470,11 +470,11 @@ async def test_a_deleted_opportunity_comes_back_as_it_was(office: Office) -> Non
 
 
 async def test_a_deleted_opportunity_does_not_come_back_into_a_deleted_stage(office: Office) -> None:
-    deal, before = office.label("deal_stranded"), await fingerprint(office.url)
+    deal, before = office.label("deal_stranded"), await fingerprint(office.connection)
     refused = await do(office, "restoreOpportunity", deal)
     assert codes(refused) == [("id", "INVALID_TRANSITION")]
     assert "forgotten_2" in message(refused)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     stage_gone = typed_id(office.label("stage_forgotten_2"))
     assert codes(await call(office, "restoreStage", id=stage_gone)) == []
     assert codes(await do(office, "restoreOpportunity", deal)) == []

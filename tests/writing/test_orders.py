@@ -165,11 +165,11 @@ async def test_all_problems_of_an_order_come_at_once(office: Office) -> None:
     ],
 )
 async def test_boundaries(office: Office, values: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     payload = await create(office, **values)
     assert codes(payload) == expected
     if expected:
-        assert await fingerprint(office.url) == before
+        assert await fingerprint(office.connection) == before
     assert await untrue(office) == []
 
 

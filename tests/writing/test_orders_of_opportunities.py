@@ -94,11 +94,11 @@ async def test_twenty_at_once_make_one_order(office: Office) -> None:
 
 
 async def refused(office: Office, id: str) -> Any:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await office.do(FROM_OPPORTUNITY, "SALES", id=id)
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "FORBIDDEN"
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     return error["extensions"]
 
 

@@ -271,9 +271,9 @@ async def test_one_event_tells_of_it_and_hashes_stay(office: Office) -> None:
 
 
 async def test_a_deleted_customer_is_erased_too_and_a_reason_is_needed(office: Office) -> None:
-    gone, before = office.label("probe_gone"), await fingerprint(office.url)
+    gone, before = office.label("probe_gone"), await fingerprint(office.connection)
     assert codes(await erase(office, typed_id(gone), " ")) == [("reason", "REQUIRED")]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     assert (await erase(office, typed_id(gone)))["errors"] == []
     rows = await office.look()
     assert rows.find("Customer", gone.id).name == "Erased customer"

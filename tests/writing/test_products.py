@@ -62,10 +62,10 @@ async def test_a_new_product_is_active_and_its_price_is_in_the_shops_currency(of
     ],
 )
 async def test_what_a_new_product_may_be(office: Office, given: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     made = await call(office, "createProduct", show=SHOWN, input=NEW | given)
     assert codes(made) == found
-    assert (await fingerprint(office.url) == before) == bool(found)
+    assert (await fingerprint(office.connection) == before) == bool(found)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ def _sold(lines: list[Row]) -> set[Any]:
 
 async def test_a_deleted_product_does_not_come_back_beside_a_live_one_of_its_sku(office: Office) -> None:
     row = product(office, "SKU-002", deleted=True)
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     for role in ("ADMIN", "INTEGRATION"):
         refused = await call(office, "restoreProduct", role, id=typed_id(row))
         assert codes(refused) == [("id", "UNIQUE")]
         assert refused["errors"][0]["params"] == {"field": "sku"}
         assert "sku" in message(refused)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before

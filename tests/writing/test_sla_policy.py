@@ -52,10 +52,10 @@ async def test_everybody_sees_it_and_a_stranger_does_not(office: Office) -> None
 
 
 async def test_only_admin_sets_it(office: Office) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     for role in set(CALLERS) - {"ADMIN"}:
         assert denied(await put(office, role=role, holidays=[])) == ("FORBIDDEN", "SlaPolicy", "update")
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_it_is_set_in_part_and_on_record(office: Office) -> None:
@@ -115,12 +115,12 @@ async def test_two_cannot_set_it_unseen_by_one_another(office: Office) -> None:
     ],
 )
 async def test_what_it_may_not_say(office: Office, values: dict[str, Any], problems: list[tuple[str, str]]) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     payload = await put(office, **values)
     found = [(".".join(error["field"][1:]), error["code"]) for error in payload["errors"]]
     assert found == (problems or [("timeZone", "INVALID")])
     assert all(error["field"][0] == "input" for error in payload["errors"])
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_it_holds_for_tickets_from_then_on(office: Office) -> None:
@@ -190,9 +190,9 @@ def test_a_file_that_is_no_policy(tmp_path: Path, text: str, said: str) -> None:
 async def test_a_file_with_wrong_values_changes_nothing(office: Office, settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text("time_zone = 'Nowhere'\n[low]\nresolution_minutes = 0\n", "utf-8")
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     with pytest.raises(PolicyRefusedError) as caught:
         await set_from_file(office.url, file, settings)
     for part in ("Europe/Berlin", "hours cannot be empty", "lowResolutionMinutes is 0: it must be from 1"):
         assert part in str(caught.value)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before

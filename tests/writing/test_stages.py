@@ -76,11 +76,11 @@ async def test_the_first_stage_of_all_has_place_0_and_beyond_the_last_place_ther
     ],
 )
 async def test_what_a_new_stage_may_be(office: Office, given: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     made = await call(office, "createStage", show=SHOWN, input={"name": "New", "probability": 5} | given)
     assert codes(made) == found
     assert (made["stage"] is None) == bool(found)
-    assert (await fingerprint(office.url) == before) == bool(found)
+    assert (await fingerprint(office.connection) == before) == bool(found)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ async def test_opportunities_follow_a_new_probability_unless_theirs_was_set_by_h
 async def test_a_stage_goes_only_when_no_live_opportunity_is_in_it(office: Office) -> None:
     stage = office.label("stage_Lead")
     inside = [d for d in office.rows.all("Opportunity") if d.stage_id == stage.id and d.deleted_at is None]
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await delete(office, stage)
     (problem,) = refused["errors"]
     assert (problem["field"], problem["code"], problem["params"]) == (["id"], "IN_USE", {"count": len(inside)})
     assert str(len(inside)) in problem["message"]
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     await office.connection.execute("UPDATE opportunities SET deleted_at = now() WHERE id <> $1", inside[0].id)
     assert "1 opportunity is in this stage" in message(await delete(office, stage))
     await office.connection.execute("UPDATE opportunities SET deleted_at = now()")
@@ -162,11 +162,11 @@ async def test_a_deleted_stage_comes_back_once(office: Office) -> None:
 async def test_a_deleted_stage_does_not_come_back_beside_a_live_one_of_its_name(office: Office) -> None:
     row = office.label("stage_forgotten")
     assert codes(await call(office, "createStage", input={"name": row.name, "probability": 5})) == []
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     refused = await call(office, "restoreStage", id=typed_id(row))
     assert codes(refused) == [("id", "UNIQUE")]
     assert "name" in message(refused)
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_a_deleted_stage_is_still_told_by_the_way_of_a_deal(office: Office) -> None:

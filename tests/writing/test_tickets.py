@@ -114,7 +114,7 @@ async def test_numbers_are_unique_and_rise_while_many_make_tickets(office: Offic
 
 
 async def test_all_that_is_wrong_with_a_new_ticket_is_told_at_once(office: Office) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     payload = await create(
         office,
         subject=" ",
@@ -133,7 +133,7 @@ async def test_all_that_is_wrong_with_a_new_ticket_is_told_at_once(office: Offic
         ("input.assigneeId", "INVALID"),
     ]
     assert payload["ticket"] is None
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 def alive_elsewhere(office: Office, row: Row) -> bool:
@@ -216,9 +216,9 @@ def typed_id_of(office: Office, role: str) -> str:
 
 
 async def test_a_refused_assignee_leaves_nothing_behind(office: Office) -> None:
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     await create(office, "SALES", assigneeId=id_of(office, "sales_north_2"))
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_a_right_to_assign_has_to_cover_the_new_ticket(office: Office) -> None:
@@ -226,10 +226,10 @@ async def test_a_right_to_assign_has_to_cover_the_new_ticket(office: Office) -> 
         "UPDATE grants SET rows = 'OWN' FROM roles r WHERE r.id = role_id AND r.name = 'MANAGER'"
         " AND entity = 'Ticket' AND action = 'assign'"
     )
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await create(office, "MANAGER", assigneeId=id_of(office, "sales_north"))
     assert denied(answer) == ("FORBIDDEN", "Ticket", "assign")
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
 
 
 async def test_a_ticket_goes_from_hand_to_hand_and_to_nobody(office: Office) -> None:
@@ -345,12 +345,12 @@ async def test_a_comment_is_on_record_with_its_ticket(office: Office) -> None:
 
 async def test_internal_comments_are_for_colleagues(office: Office) -> None:
     ticket = await made(office, assigneeId=id_of(office, "sales_north"))
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await do(office, "INTEGRATION", "commentOnTicket", id=ticket, body="", internal=True)
     assert denied(answer) == ("FORBIDDEN", "TicketComment", "writeInternal")
     denial = await last_event(office)
     assert (denial["entity"], denial["action"], denial["outcome"]) == ("TicketComment", "writeInternal", "DENIED")
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     for role in ("ADMIN", "MANAGER", "SALES", "SUPPORT"):
         payload = await do(office, role, "commentOnTicket", id=ticket, body="Inside", internal=True)
         assert payload["errors"] == []
@@ -367,10 +367,10 @@ async def test_the_right_to_write_internally_has_to_cover_the_ticket(office: Off
         " AND entity = 'TicketComment' AND action = 'writeInternal'"
     )
     await office.connection.execute("UPDATE tickets SET assignee_id = NULL")
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await do(office, "SUPPORT", "commentOnTicket", id=ticket, body="Inside", internal=True)
     assert denied(answer) == ("FORBIDDEN", "TicketComment", "writeInternal")
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     await do(office, "SUPPORT", "assignTicket", id=ticket, userId=id_of(office, "support_north"))
     payload = await do(office, "SUPPORT", "commentOnTicket", id=ticket, body="Inside", internal=True)
     assert payload["errors"] == []
