@@ -15,7 +15,7 @@ class ApiError(Exception):
 
 
 class UnauthenticatedError(ApiError):
-    """The caller is nobody that we know; ``reason`` is missing, invalid, expired or disabled."""
+    """The caller is nobody that we know; ``reason`` is missing, invalid, expired, revoked or disabled."""
 
     code = "UNAUTHENTICATED"
 

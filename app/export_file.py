@@ -24,6 +24,7 @@ from auth.audit import Origin
 from auth.audit_log import AuditLog
 from auth.exporting import OPERATOR, Export, Exporter, Prepared, exported, operator_access
 from auth.loading import AccessCache
+from auth.principal import Principal
 from schema.exporting import EXPORTED, export_of
 from schema.schema import build_schema
 
@@ -88,7 +89,7 @@ async def _access(writers: Any, accesses: AccessCache, email: str | None) -> Acc
     found: asyncpg.Record | None = await writers.fetchrow("SELECT id FROM users WHERE lower(email) = lower($1)", email)
     if found is None:
         raise ExportRefusedError(f"There is no user with the email {email}.")
-    return await accesses.get(UUID(bytes=found["id"].bytes))
+    return await accesses.get(Principal(UUID(bytes=found["id"].bytes)))
 
 
 class _Run:

@@ -28,8 +28,11 @@ from auth.exporting import Exporter
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.passwords import Passwords
+from auth.refresh_tokens import RefreshTokens
+from auth.sessions import Sessions
 from auth.signing_in import SignIn
 from auth.tokens import AccessTokens
+from schema.callers import Callers
 from schema.context import Services
 from schema.downloads import PREFIX, Downloads
 from schema.planning import Planner
@@ -64,7 +67,9 @@ class Server:
         self.accesses = AccessCache(reader.lanes)
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
-        sign_in = SignIn(writers, self.passwords, self.tokens, settings.refresh_token_seconds)
+        self.refresh_tokens = RefreshTokens(secret)
+        sessions = Sessions(self.tokens, self.refresh_tokens, settings.refresh_token_seconds)
+        sign_in = SignIn(writers, self.passwords, sessions)
         shop = Shop(settings.shop_currency, settings.shop_timezone)
         self.gate = Gate(writers, self.accesses, shop)
         bulk = BulkGate(writers, self.accesses, shop, settings.bulk_cap)
@@ -74,7 +79,7 @@ class Server:
         services = Services(
             settings, reader, self.accesses, self.planner, sign_in, self.gate, bulk, audit, rates, links
         )
-        self.view = GraphQLView(schema, services, self.tokens)
+        self.view = GraphQLView(schema, services, Callers(self.tokens))
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 

@@ -18,6 +18,7 @@ from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
 from auth.models import RECORDED, Role, User
 from auth.policy import ENTITIES, TOLD, FieldRule
+from auth.principal import Principal
 from auth.scopes import FOLLOWERS, WIDTH, caller, in_scope
 
 PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
@@ -164,7 +165,7 @@ def _said(rule: FieldRule) -> tuple[str, str, str]:
 class Access:
     """One caller: who it is, its rights, and the version of both at which they were loaded. It is a ``Sight``."""
 
-    user_id: UUID
+    principal: Principal
     role_id: UUID
     role_name: str
     team_id: UUID | None
@@ -174,6 +175,11 @@ class Access:
     """Whether so much is owned that a page is found sooner by testing rows in their order than among the owned."""
 
     @property
+    def user_id(self) -> UUID:
+        """The user who calls."""
+        return self.principal.user_id
+
+    @property
     def fingerprint(self) -> str:
         """The same for all callers for whom a compiled statement serves."""
         return f"{self.rights.fingerprint}{'+' if self.wide else ''}"
@@ -181,7 +187,7 @@ class Access:
     @property
     def arguments(self) -> dict[str, Any]:
         """The caller's bind parameters."""
-        return {"caller": self.user_id, "team": self.team_id}
+        return {"caller": self.principal.user_id, "team": self.team_id}
 
     @property
     def version(self) -> ColumnElement[str]:

@@ -25,6 +25,7 @@ from app.models.enums import AuditOutcome
 from app.reading.relations import currency_of
 from auth.access import field_name
 from auth.policy import ENTITIES
+from auth.principal import Principal
 
 _SALT = 16
 _UNSHOWN = {"version", "createdAt", "updatedAt"}
@@ -43,6 +44,16 @@ class Origin:
     user_agent: str | None = None
     token_id: UUID | None = None
     impersonator_id: UUID | None = None
+
+    @classmethod
+    def of(
+        cls, principal: Principal | None, request_id: str, ip: str | None = None, user_agent: str | None = None
+    ) -> "Origin":
+        """Whoever calls; None is a stranger."""
+        if principal is None:
+            return cls(None, request_id, ip, user_agent)
+        token, impersonator = principal.token_id, principal.impersonator_id
+        return cls(principal.user_id, request_id, ip, user_agent, token, impersonator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class BulkGate:
             except RightMissingError as missing:
                 raise forbidden(access, missing.action, missing.entity) from missing
             except RightsChangedError:
-                access = await self._accesses.reload(access.user_id)
+                access = await self._accesses.reload(access.principal)
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError) as error:
                 # Whoever took a value since it was looked for has committed: it is found now, and told at its row.
                 _log.info("bulk repeated", action=deed.action, entity=deed.entity.__name__, attempt=attempt)

@@ -12,16 +12,19 @@ import orjson
 from app.db.ids import new_id
 from app.db.lanes import Lanes
 from app.models.base import utcnow
+from auth.principal import Principal
 
 _PATH = "/exports/"
 _KEEP = """
-    WITH old AS (DELETE FROM export_links WHERE expires_at < $8)
-    INSERT INTO export_links (id, user_id, entity, format, filter, fields, byte_order_mark, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $9)
+    WITH old AS (DELETE FROM export_links WHERE expires_at < $12)
+    INSERT INTO export_links (id, user_id, session_id, token_id, impersonator_id,
+                              entity, format, filter, fields, byte_order_mark, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 _FOLLOW = """
-    SELECT user_id, entity, format, filter::json AS filter, fields, byte_order_mark FROM export_links
-    WHERE id = $1 AND expires_at > $2
+    SELECT user_id, session_id, token_id, impersonator_id,
+           entity, format, filter::json AS filter, fields, byte_order_mark
+    FROM export_links WHERE id = $1 AND expires_at > $2
 """
 
 
@@ -29,7 +32,7 @@ _FOLLOW = """
 class Asked:
     """What somebody asked for, in the words of the API."""
 
-    user_id: UUID
+    principal: Principal
     entity: str
     format: str
     filter: Any
@@ -58,8 +61,9 @@ class ExportLinks:
         id, now = new_id(), utcnow()
         until = (now + self._life).replace(microsecond=0)
         filter = None if asked.filter is None else orjson.dumps(asked.filter).decode()
-        values = (id, asked.user_id, asked.entity, asked.format, filter, asked.fields, asked.byte_order_mark)
-        await self._writers.fetch(_KEEP, *values, now - self._life, until)
+        who = (asked.principal.user_id, asked.principal.session_id, asked.principal.token_id)
+        values = (asked.entity, asked.format, filter, asked.fields, asked.byte_order_mark, until)
+        await self._writers.fetch(_KEEP, id, *who, asked.principal.impersonator_id, *values, now - self._life)
         expires = int(until.timestamp())
         return Link(f"{_PATH}{id.hex}?expires={expires}&signature={self._sign(id, expires)}", until)
 
@@ -78,7 +82,7 @@ class ExportLinks:
         if found is None:
             return None
         return Asked(
-            UUID(bytes=found["user_id"].bytes),
+            Principal(*(id and UUID(bytes=id.bytes) for id in found[:4])),
             found["entity"],
             found["format"],
             orjson.loads(found["filter"]) if found["filter"] else None,

@@ -26,6 +26,7 @@ from auth.export_fields import chosen, default_names
 from auth.gate import RightsChangedError, forbidden
 from auth.loading import AccessCache
 from auth.policy import POLICY
+from auth.principal import Principal
 from auth.rows import RowLoader
 from auth.scopes import in_scope
 
@@ -116,7 +117,7 @@ class Exporter:
                     async for batch in found:
                         yield prepared, batch
             except RightsChangedError:
-                access = await self._accesses.reload(access.user_id)
+                access = await self._accesses.reload(access.principal)
             else:
                 return
         raise OverflowError("Rights changed again and again while an export was begun.")
@@ -128,7 +129,7 @@ class Exporter:
             if access.user_id == OPERATOR:
                 raise
             # The refusal may rest on rights that have grown since they were loaded.
-            return prepare(export, await self._accesses.reload(access.user_id))
+            return prepare(export, await self._accesses.reload(access.principal))
 
     async def _fetched(self, prepared: Prepared, export: Export) -> AsyncGenerator[list[bytes], None]:
         access = prepared.access
@@ -167,4 +168,4 @@ def operator_access() -> Access:
         for entity, actions in POLICY["ADMIN"].grants.items()
         if entity in ENTITY_CLASSES
     }
-    return Access(OPERATOR, OPERATOR, "operator", None, "", Rights(grants))
+    return Access(Principal(OPERATOR), OPERATOR, "operator", None, "", Rights(grants))

@@ -144,10 +144,10 @@ class Gate:
                     await remember_refusal(self._writers, deed.key, refusal.problems)
                 return Done(problems=refusal.problems)
             except RightsChangedError:
-                access = await self._accesses.reload(access.user_id)
+                access = await self._accesses.reload(access.principal)
             except ForbiddenError:
                 # The refusal may rest on rights that have grown since they were loaded.
-                fresh = await self._accesses.reload(access.user_id)
+                fresh = await self._accesses.reload(access.principal)
                 if fresh.loaded_version == access.loaded_version:
                     raise
                 access = fresh

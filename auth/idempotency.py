@@ -33,6 +33,7 @@ class Key:
 
     user_id: UUID
     token_id: UUID | None
+    """The API token, or whoever acts as the user: they have keys of their own."""
     key: str
     request_hash: bytes
 

@@ -13,15 +13,24 @@ from app.errors import UnauthenticatedError
 from app.models.enums import FieldAccess, RowScope
 from auth.access import ENTITY_CLASSES, Access, Granted, Rights
 from auth.policy import FieldRule
+from auth.principal import Principal
 
 _ONLY_ALL = {"Stage", "Product", "Team", "SlaPolicy"}
 _KEPT = 10_000
 
+# What has become of that through which the user calls is asked with its rights: a session by $2 and $3; an API token is
+# to be joined here likewise, and looked at where the session is.
 _CALLER = """
     SELECT u.role_id, u.team_id, u.active, r.name AS role_name, r.access_version AS role_version,
            u.access_version || '.' || r.access_version AS version,
+           s.id IS NOT NULL AS session_found, s.revoked_at IS NOT NULL AS revoked, s.expires_at <= now() AS over,
+           $3::uuid IS NULL OR coalesce(i.active AND EXISTS (
+               SELECT FROM grants m WHERE m.role_id = i.role_id AND m.entity = 'User' AND m.action = 'impersonate'
+           ), false) AS may_impersonate,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
     FROM users u JOIN roles r ON r.id = u.role_id
+    LEFT JOIN sessions s ON s.id = $2 AND s.user_id = u.id AND s.impersonator_id IS NOT DISTINCT FROM $3
+    LEFT JOIN users i ON i.id = $3
     LEFT JOIN grants g ON g.role_id = r.id LEFT JOIN field_grants f ON f.grant_id = g.id
     WHERE u.id = $1
 """
@@ -52,31 +61,35 @@ class AccessCache:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._wide: OrderedDict[UUID, tuple[bool, float]] = OrderedDict()
-        self._callers: OrderedDict[UUID, Access] = OrderedDict()
+        self._callers: OrderedDict[Principal, Access] = OrderedDict()
         self._rights: OrderedDict[tuple[UUID, int, bool], Rights] = OrderedDict()
 
-    async def get(self, user_id: UUID) -> Access:
-        """The rights of a user as last loaded. UnauthenticatedError if there is no such user, or it is disabled."""
-        found = self._callers.get(user_id)
+    async def get(self, principal: Principal) -> Access:
+        """The caller's rights as last loaded. UnauthenticatedError if there is no such user, or it is disabled, or the
+        session or token through which it calls is over."""
+        found = self._callers.get(principal)
         if found is None:
-            return await self.reload(user_id)
-        self._callers.move_to_end(user_id)
+            return await self.reload(principal)
+        self._callers.move_to_end(principal)
         return found
 
-    def known(self, user_id: UUID) -> Access | None:
-        """The rights of a user if they are loaded already."""
-        return self._callers.get(user_id)
+    def known(self, principal: Principal) -> Access | None:
+        """The caller's rights if they are loaded already."""
+        return self._callers.get(principal)
 
-    async def reload(self, user_id: UUID) -> Access:
-        """The rights of a user as they are now."""
-        self._callers.pop(user_id, None)
-        # One statement sees one moment, so that the version belongs to the grants.
-        rows = await self._pool.fetch(_CALLER, user_id)
+    async def reload(self, principal: Principal) -> Access:
+        """The caller's rights as they are now."""
+        self._callers.pop(principal, None)
+        user_id = principal.user_id
+        # One statement sees one moment, so that the version belongs to the grants and to the session.
+        rows = await self._pool.fetch(_CALLER, user_id, principal.session_id, principal.impersonator_id)
         if not rows:
             raise UnauthenticatedError("This account is unknown.", reason="invalid")
         caller = rows[0]
         if not caller["active"]:
             raise UnauthenticatedError("This account is disabled.", reason="disabled")
+        if principal.session_id is not None:
+            _check_session(caller)
         key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None)
         rights = self._rights.get(key)
         if rights is None:
@@ -85,8 +98,8 @@ class AccessCache:
             self._keep(self._rights, key, rights)
         wide = await self._is_wide(user_id, caller["team_id"], rights)
         role_id, name, version = caller["role_id"], caller["role_name"], caller["version"]
-        access = Access(user_id, role_id, name, caller["team_id"], version, rights, wide)
-        self._keep(self._callers, user_id, access)
+        access = Access(principal, role_id, name, caller["team_id"], version, rights, wide)
+        self._keep(self._callers, principal, access)
         return access
 
     async def _is_wide(self, user_id: UUID, team_id: UUID | None, rights: Rights) -> bool:
@@ -108,6 +121,16 @@ class AccessCache:
         kept[key] = value
         if len(kept) > _KEPT:
             kept.popitem(last=False)
+
+
+def _check_session(caller: Any) -> None:
+    """UnauthenticatedError where the session is over. Its end has raised the version that every statement compares."""
+    if not caller["session_found"]:
+        raise UnauthenticatedError("This session is unknown: sign in again.", reason="invalid")
+    if caller["revoked"] or not caller["may_impersonate"]:
+        raise UnauthenticatedError("This session has been ended: sign in again.", reason="revoked")
+    if caller["over"]:
+        raise UnauthenticatedError("This session has expired: sign in again.", reason="expired")
 
 
 def compiled_grants(rows: list[Any], *, in_team: bool) -> dict[str, dict[str, Granted]]:

@@ -137,24 +137,33 @@ class User(Record, table=True):
 
 
 class Session(Entity, table=True):
-    """A sign-in that lasts: the refresh token is kept as a SHA-256 hash only."""
+    """A sign-in that lasts, with the family of its refresh tokens.
+
+    A refresh token is made of the server's secret, ``refresh_seed`` and ``generation``; the last one alone is good, and
+    neither the row nor the secret is enough to make it. When a session is revoked or deleted, a trigger raises its
+    user's ``access_version``, and those that it opened as somebody else (``parent_id``) end with it.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
-        Index("uq_sessions_refresh_hash", "refresh_hash", unique=True),
         Index("ix_sessions_user_id_last_used_at", "user_id", "last_used_at"),
         Index("ix_sessions_expires_at", "expires_at"),
+        Index("ix_sessions_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_sessions_impersonator_id", "impersonator_id", postgresql_where=text("impersonator_id IS NOT NULL")),
     )
     prefix: ClassVar[str] = "ses"
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
-    refresh_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+    refresh_seed: bytes = Field(sa_type=LargeBinary, nullable=False)
+    generation: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime = moment(required=True)
     last_used_at: datetime = moment(required=True)
     expires_at: datetime = moment(required=True)
     revoked_at: datetime | None = moment()
     ip: str | None = words()
     user_agent: str | None = words()
+    impersonator_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")
+    parent_id: UUID | None = Field(default=None, foreign_key="sessions.id", ondelete="CASCADE")
 
 
 RECORDED = {

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 import jwt
 
 from app.errors import UnauthenticatedError
+from auth.principal import Principal
 
 _ALGORITHM = "HS256"
 _KEPT = 10_000
@@ -19,8 +21,7 @@ _KEPT = 10_000
 class Claims:
     """What a verified token says."""
 
-    user_id: UUID
-    session_id: UUID
+    principal: Principal
     expires: float
 
 
@@ -33,11 +34,17 @@ class AccessTokens:
         self._seconds = seconds
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
-    def sign(self, user_id: UUID, session_id: UUID) -> tuple[str, int]:
-        """A token, and when it expires in seconds since 1970."""
+    def sign(
+        self, user_id: UUID, session_id: UUID, impersonator_id: UUID | None = None, until: datetime | None = None
+    ) -> tuple[str, int]:
+        """A token, and when it expires in seconds since 1970: not after ``until``, the end of the session."""
         now = int(time.time())
         expires = now + self._seconds
+        if until is not None:
+            expires = min(expires, int(until.timestamp()))
         claims: dict[str, Any] = {"sub": str(user_id), "sid": str(session_id), "iat": now, "exp": expires}
+        if impersonator_id is not None:
+            claims["imp"] = str(impersonator_id)
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": self._kid}), expires
 
     def verify(self, token: str) -> Claims:
@@ -57,6 +64,8 @@ class AccessTokens:
             said = jwt.decode(
                 token, self._key, [_ALGORITHM], options={"require": ["sub", "sid", "exp"], "verify_exp": False}
             )
-            return Claims(UUID(said["sub"]), UUID(said["sid"]), float(said["exp"]))
+            impersonator = UUID(said["imp"]) if "imp" in said else None
+            principal = Principal(UUID(said["sub"]), UUID(said["sid"]), impersonator_id=impersonator)
+            return Claims(principal, float(said["exp"]))
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise UnauthenticatedError("The token is not one of this server.", reason="invalid") from None

@@ -166,7 +166,7 @@ class View(GraphQL[Any, Any]):
 
     async def get_context(self, request: Any, response: Any) -> Any:  # noqa: ARG002
         state = self.app.state
-        user_id = state.tokens.verify(request.headers["authorization"].removeprefix("Bearer ")).user_id
+        user_id = state.tokens.verify(request.headers["authorization"].removeprefix("Bearer ")).principal.user_id
         return {"pool": state.pool, "loaders": Loaders(state.pool), "caller": (user_id, state.roles[user_id])}
 
     def encode_json(self, data: object) -> bytes:

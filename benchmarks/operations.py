@@ -108,9 +108,13 @@ PLAIN_ROLES = ("ADMIN", "AUDITOR", "MANAGER", "SALES", "INTEGRATION")
 
 
 async def read_world(url: str) -> World:
-    """The users, and some of the customers, of a loaded database."""
+    """The users, and some of the customers, of a loaded database. Each user gets a session with its own id."""
     connection = await asyncpg.connect(url)
     try:
+        await connection.execute(
+            "INSERT INTO sessions (id, user_id, refresh_seed, created_at, last_used_at, expires_at)"
+            " SELECT id, id, '', now(), now(), '2100-01-01' FROM users ON CONFLICT DO NOTHING"
+        )
         users: dict[str, list[User]] = {}
         for row in await connection.fetch(
             "SELECT users.id, roles.name AS role, email FROM users JOIN roles ON roles.id = role_id"

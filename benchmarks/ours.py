@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
@@ -19,9 +18,9 @@ COMMAND = [str(Path(sys.executable).with_name("rapport")), "serve"]
 
 
 def tokens(users: Sequence[User]) -> dict[User, str]:
-    """An access token for each user, good for longer than the benchmark takes; (b) takes the same ones."""
+    """An access token for each user's session, good for longer than the benchmark takes; (b) takes the same ones."""
     signer = AccessTokens(SECRET, 6 * 3600)
-    return {user: signer.sign(user.id, uuid4())[0] for user in users}
+    return {user: signer.sign(user.id, user.id)[0] for user in users}
 
 
 async def statements_of(url: str, requests: Sequence[tuple[bytes, str]]) -> list[Pair]:

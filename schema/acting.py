@@ -182,4 +182,5 @@ def request_key(context: Context, access: Access) -> Key | None:
         )
     variables = orjson.dumps(context.raw_variables, option=orjson.OPT_SORT_KEYS, default=str)
     request = sha256(b"\0".join([context.document.text.encode(), context.operation.name.encode(), variables]))
-    return Key(access.user_id, None, said, request.digest())
+    who = access.principal
+    return Key(who.user_id, who.token_id or who.impersonator_id, said, request.digest())

@@ -23,6 +23,7 @@ from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
+from schema.callers import Caller
 from schema.documents import Document, Operation
 from schema.planning import RECORD, Plan, Planner
 
@@ -43,17 +44,6 @@ class Services:
     audit: AuditLog
     rates: Rates
     export_links: ExportLinks
-
-
-@dataclass(slots=True)
-class Caller:
-    """Who sends a request, and from where. ``refusal`` says why nobody is known to."""
-
-    user_id: UUID | None = None
-    refusal: UnauthenticatedError | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    idempotency_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -78,22 +68,25 @@ class Context:
     cost: int = 0
     relation_filters: int = 0
     slots: asyncio.Semaphore | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Headers that are sent with the answer."""
 
     async def access(self) -> Access:
         """The caller's rights as last loaded. UnauthenticatedError for a stranger."""
-        if self.caller.user_id is None:
+        principal = self.caller.principal
+        if principal is None:
             raise self.caller.refusal or UnauthenticatedError("Sign in first, and send the token.", reason="missing")
-        return await self.services.accesses.get(self.caller.user_id)
+        return await self.services.accesses.get(principal)
 
     async def present_access(self) -> Access:
         """The caller's rights as they are now, for what is answered without a statement that would check them."""
         known = await self.access()
-        return await self.services.accesses.reload(known.user_id)
+        return await self.services.accesses.reload(known.principal)
 
     def origin(self) -> Origin:
         """Who acts, and from where, as the audit log keeps it."""
         caller = self.caller
-        return Origin(caller.user_id, self.request_id, caller.ip, caller.user_agent)
+        return Origin.of(caller.principal, self.request_id, caller.ip, caller.user_agent)
 
     async def answer(
         self,
@@ -112,7 +105,7 @@ class Context:
                 plan = self.plan(parent, nodes, path, access, record[0] if record else None)
             except ForbiddenError:
                 # The refusal may rest on rights that have grown since they were loaded.
-                fresh = await self.services.accesses.reload(access.user_id)
+                fresh = await self.services.accesses.reload(access.principal)
                 if fresh.loaded_version == access.loaded_version:
                     raise
                 access = fresh
@@ -123,7 +116,7 @@ class Context:
                 if self.services.settings.debug and not self.services.settings.production:
                     self._tell(path, plan, started, access)
                 return data
-            access = await self.services.accesses.reload(access.user_id)
+            access = await self.services.accesses.reload(access.principal)
         raise RightsInMotionError(path)
 
     def _tell(self, path: tuple[str, ...], plan: Plan, started: float, access: Access) -> None:

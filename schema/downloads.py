@@ -87,7 +87,7 @@ class Downloads:
             raise RateLimitedError(said, retryAfter=_RETRY_AFTER)
         client = scope.get("client")
         agent = Headers(scope["headers"]).text(b"user-agent")
-        origin = Origin(asked.user_id, request_id, client[0] if client else None, agent)
+        origin = Origin.of(asked.principal, request_id, client[0] if client else None, agent)
         self._running += 1
         try:
             await self._download(asked, origin, sending)
@@ -106,7 +106,7 @@ class Downloads:
         return asked
 
     async def _download(self, asked: Asked, origin: Origin, sending: "_Sending") -> None:
-        access = await self._accesses.get(asked.user_id)
+        access = await self._accesses.get(asked.principal)
         entity, format = ENTITY_CLASSES[asked.entity], ExportFormat(asked.format)
         export = export_of(self._schema, entity, format, asked.fields, asked.filter, self._settings)
         run = _Run(export, sending)

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import strawberry
 from strawberry import Info
 
 import app.models as models
+from auth.principal import Principal
 from schema.context import Context
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.contact import ContactMutations
@@ -34,15 +34,15 @@ class SignInPayload:
     refresh_token: str | None
     expires_at: datetime | None
     errors: list[UserError]
-    user_id: strawberry.Private[UUID | None] = None
+    principal: strawberry.Private[Principal | None] = None
 
     @strawberry.field
     async def user(self, info: Info[Context, None]) -> User | None:
         """Who signed in."""
-        if self.user_id is None:
+        if self.principal is None:
             return None
-        access = await info.context.services.accesses.reload(self.user_id)
-        found: Any = await record(info, models.User, self.user_id, access)
+        access = await info.context.services.accesses.reload(self.principal)
+        found: Any = await record(info, models.User, access.user_id, access)
         return found
 
 
@@ -75,5 +75,5 @@ class Mutation(
             refresh_token=session.refresh_token,
             expires_at=session.expires_at,
             errors=[],
-            user_id=session.user_id,
+            principal=session.principal,
         )

@@ -35,7 +35,7 @@ class Query:
     async def viewer(self, info: Asked) -> Viewer | None:
         """Who is calling, and what they may do; null for a stranger."""
         context = info.context
-        if context.caller.user_id is None and context.caller.refusal is None:
+        if context.caller.principal is None and context.caller.refusal is None:
             return None
         return await Viewer.of(info, await context.present_access())
 

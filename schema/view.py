@@ -17,9 +17,9 @@ from graphql import (
 )
 
 from app.errors import ApiError, BadUserInputError, ForbiddenError, UnauthenticatedError
-from auth.tokens import AccessTokens
 from schema import graphiql
-from schema.context import Caller, Context, Services
+from schema.callers import Caller, Callers
+from schema.context import Context, Services
 from schema.documents import Document, Documents, Operation
 from schema.errors import INTERNAL, cause, shape
 from schema.hanging_up import Watch
@@ -34,15 +34,19 @@ _log = structlog.get_logger("rapport.view")
 _JSON, _GRAPHQL_JSON = b"application/json; charset=utf-8", b"application/graphql-response+json; charset=utf-8"
 
 
+Sent = list[tuple[bytes, bytes]]
+"""Headers that an operation has sent with its answer."""
+
+
 class GraphQLView:
     """The ASGI application at /graphql."""
 
-    def __init__(self, schema: Schema, services: Services, tokens: AccessTokens) -> None:
+    def __init__(self, schema: Schema, services: Services, callers: Callers) -> None:
         settings = services.settings
         self._schema = schema
         self._query = cast(GraphQLObjectType, schema.graphql.query_type)
         self._services = services
-        self._tokens = tokens
+        self._callers = callers
         self._settings = settings
         self._documents = Documents(
             schema.graphql, settings.document_cache, settings.max_tokens, introspection=settings.shows_schema
@@ -67,8 +71,9 @@ class GraphQLView:
             await _send(send, error.status, orjson.dumps(body), media, request_id)
             return
         watch = Watch(receive)
+        sent: Sent = []
         try:
-            answer = await self._respond(request, self._caller(scope, headers), request_id, watch)
+            answer = await self._respond(request, await self._callers.of(scope, headers), sent, request_id, watch)
         except asyncio.CancelledError:
             if watch.gone:
                 return
@@ -80,24 +85,11 @@ class GraphQLView:
         finally:
             watch.stop()
         status = 400 if media is _GRAPHQL_JSON and "data" not in answer else 200
-        await _send(send, status, orjson.dumps(answer), media, request_id)
+        await _send(send, status, orjson.dumps(answer), media, request_id, sent)
 
-    def _caller(self, scope: Scope, headers: Headers) -> Caller:
-        client = scope.get("client")
-        caller = Caller(ip=client[0] if client else None, user_agent=headers.text(b"user-agent"))
-        caller.idempotency_key = headers.text(b"idempotency-key") or None
-        said = headers.text(b"authorization")
-        if said:
-            kind, _, token = said.partition(" ")
-            try:
-                if kind.lower() != "bearer":
-                    raise UnauthenticatedError("Send the token as Authorization: Bearer …", reason="invalid")
-                caller.user_id = self._tokens.verify(token.strip()).user_id
-            except UnauthenticatedError as error:
-                caller.refusal = error
-        return caller
-
-    async def _respond(self, request: Request, caller: Caller, request_id: str, watch: Watch) -> dict[str, Any]:
+    async def _respond(
+        self, request: Request, caller: Caller, sent: Sent, request_id: str, watch: Watch
+    ) -> dict[str, Any]:
         document = self._documents.get(request.query)
         if document.errors:
             return {"errors": [shape(e, request_id, code="GRAPHQL_VALIDATION_FAILED") for e in document.errors]}
@@ -107,7 +99,7 @@ class GraphQLView:
             if operation.node.operation is OperationType.MUTATION:
                 # What has begun to change something is not broken off: it ends, and whoever asks again finds it done.
                 watch.stop()
-            context = Context(self._services, caller, request_id, document, operation)
+            context = Context(self._services, caller, request_id, document, operation, headers=sent)
             context.raw_variables = request.variables or {}
             variables = operation.coerce(context.raw_variables)
             if variables is not None:
@@ -155,7 +147,7 @@ class GraphQLView:
 
         If one of these may not be null, there will be no data: then no read is run.
         """
-        if context.caller.user_id is None or not reads:
+        if context.caller.principal is None or not reads:
             return False
         try:
             refused = await self._refused(context, reads)
@@ -258,12 +250,15 @@ class GraphQLView:
         return found
 
 
-async def _send(send: Send, status: int, body: bytes, media: bytes, request_id: str) -> None:
+async def _send(
+    send: Send, status: int, body: bytes, media: bytes, request_id: str, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     headers = [
         (b"content-type", media),
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
         (b"cache-control", b"no-store"),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

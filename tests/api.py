@@ -8,7 +8,6 @@ from uuid import UUID
 
 import httpx
 
-from app.db.ids import new_id
 from app.logs import configure_logs
 from app.main import Server, create_app
 from app.settings import Settings
@@ -24,8 +23,8 @@ class Api:
         self.client = client
 
     def token(self, user: UUID) -> str:
-        """An access token of that user."""
-        return self.server.tokens.sign(user, new_id())[0]
+        """An access token of that user's standing session (see conftest)."""
+        return self.server.tokens.sign(user, user)[0]
 
     async def send(
         self,

@@ -26,6 +26,7 @@ from app.db.migrate import ROOT
 from app.demo.load import DEMO_ACCOUNTS, load_demo
 from app.settings import Settings, get_settings
 from auth.passwords import hash_now
+from auth.principal import Principal
 from schema.schema import build_schema
 from tests.api import Api, open_api
 from tests.conftest import Server
@@ -221,7 +222,7 @@ async def test_a_statement_that_takes_too_long_is_answered_as_shown(demo: str) -
     blocker = await asyncpg.connect(demo)
     try:
         async with open_api(demo, statement_timeout_ms=300) as api:
-            await api.server.accesses.get(admin)
+            await api.server.accesses.get(Principal(admin, admin))
             async with blocker.transaction():
                 await blocker.execute("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")
                 recorder.compare(answer, await api.post("{ customers { totalCount } }", user=admin))

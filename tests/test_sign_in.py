@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -103,7 +102,9 @@ async def test_the_right_pair_opens_a_session(office: Office) -> None:
     assert before - timedelta(seconds=1) < seen <= datetime.now(UTC)
     session = await office.db.fetchrow("SELECT * FROM sessions ORDER BY created_at DESC LIMIT 1")
     assert session["user_id"] == office.people["ada"]
-    assert session["refresh_hash"] == sha256(said["refreshToken"].encode()).digest()
+    refresh = office.api.server.refresh_tokens.read(said["refreshToken"])
+    assert refresh is not None
+    assert (refresh.session_id, refresh.generation) == (session["id"], session["generation"])
     assert (session["ip"], session["user_agent"]) == ("127.0.0.1", "Tester/1.0")
     assert session["revoked_at"] is None
     assert session["expires_at"] > before + timedelta(days=29)
@@ -116,6 +117,7 @@ async def test_no_token_is_stored_anywhere(office: Office) -> None:
         for secret in (said["refreshToken"], said["accessToken"], PASSWORD):
             assert secret not in text
             assert secret.encode().hex() not in text
+        assert office.api.server.refresh_tokens.read(said["refreshToken"]).proof.hex() not in text
 
 
 async def test_the_case_of_an_email_does_not_count(office: Office) -> None:
@@ -177,13 +179,13 @@ def code_and_reason(answer: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("document", [WHO, "{ stages { id } }", "{ shop { name } }", "{ stages { id } teams { id } }"])
 async def test_every_way_to_be_nobody_has_its_reason(office: Office, document: str) -> None:
     tokens, ada = office.api.server.tokens, office.people["ada"]
-    good = tokens.sign(ada, new_id())[0]
+    good = tokens.sign(ada, ada)[0]
     head, body, signature = good.split(".")
-    other = AccessTokens("another secret that is long enough", 600).sign(ada, new_id())[0]
+    other = AccessTokens("another secret that is long enough", 600).sign(ada, ada)[0]
     none = jwt.encode({"sub": str(ada), "sid": str(new_id()), "exp": 2**31}, None, "none")
     key = tokens._key
     cases = {
-        f"Bearer {AccessTokens(SECRET, -5).sign(ada, new_id())[0]}": "expired",
+        f"Bearer {AccessTokens(SECRET, -5).sign(ada, ada)[0]}": "expired",
         "Bearer": "invalid",
         "Bearer ": "invalid",
         "Bearer garbage": "invalid",
@@ -198,8 +200,11 @@ async def test_every_way_to_be_nobody_has_its_reason(office: Office, document: s
         f"Bearer {jwt.encode({'sub': str(ada), 'sid': str(new_id())}, key)}": "invalid",
         f"Basic {good}": "invalid",
         good: "invalid",
-        f"Bearer {tokens.sign(office.people['gone'], new_id())[0]}": "disabled",
+        f"Bearer {tokens.sign(office.people['gone'], office.people['gone'])[0]}": "disabled",
         f"Bearer {tokens.sign(uuid4(), new_id())[0]}": "invalid",
+        f"Bearer {tokens.sign(ada, new_id())[0]}": "invalid",
+        f"Bearer {tokens.sign(ada, office.people['bob'])[0]}": "invalid",
+        f"Bearer {tokens.sign(ada, ada, office.people['bob'])[0]}": "invalid",
     }
     for header, reason in cases.items():
         found = code_and_reason(await office.ask(header, document))
@@ -212,7 +217,7 @@ async def test_a_token_that_was_good_expires(office: Office) -> None:
     """A token is remembered once it is verified; that must not make it live longer."""
     async with open_api(office.url, access_token_seconds=1) as api:
         # Seconds of a JWT are whole: sign at the beginning of one.
-        token, expires = api.server.tokens.sign(office.people["ada"], new_id())
+        token, expires = api.server.tokens.sign(office.people["ada"], office.people["ada"])
         headers = {"authorization": f"Bearer {token}"}
         first = await api.client.post("/graphql", json={"query": WHO}, headers=headers)
         await asyncio.sleep(max(0.0, expires - time.time()) + 0.01)
@@ -231,7 +236,7 @@ async def test_a_token_serves_on_every_server_with_the_same_secret_and_on_no_oth
 
 
 async def test_signing_in_works_with_an_expired_token_in_the_header(office: Office) -> None:
-    expired = AccessTokens(SECRET, -5).sign(office.people["bob"], new_id())[0]
+    expired = AccessTokens(SECRET, -5).sign(office.people["bob"], office.people["bob"])[0]
     said = await office.sign_in("bob@shop.example", authorization=f"Bearer {expired}")
     assert said["data"]["signIn"]["accessToken"]
 

@@ -55,7 +55,7 @@ async def _link(
         prepare(export, access)
     except RefusedError as refusal:
         return ExportPayload(errors=[user_error(problem) for problem in refusal.problems])
-    asked = AskedFor(access.user_id, entity.__name__, format.value, filter, names, byte_order_mark)
+    asked = AskedFor(access.principal, entity.__name__, format.value, filter, names, byte_order_mark)
     link = await services.export_links.make(asked)
     return ExportPayload(url=link.url, expires_at=link.expires_at)
 

@@ -23,3 +23,11 @@ class Payload:
     def record(self, info: Info[Any, None]) -> Any:
         """The record that the field shows, already read."""
         return self.shown.get(str(info.path.key))
+
+
+@strawberry.type
+class DonePayload:
+    """Whether it is done, or why not."""
+
+    done: bool = False
+    errors: list[UserError] = strawberry.field(default_factory=list)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from app.db.ids import new_id, split_id
+from app.db.ids import split_id
 from app.main import create_app
 from app.settings import Settings
 from auth.tokens import AccessTokens
@@ -73,7 +73,7 @@ class Load:
     """Writers that go on until the server is gone, and what was acknowledged to them."""
 
     def __init__(self, office: Office) -> None:
-        self.token = AccessTokens(SECRET, 3600).sign(office.user("ADMIN"), new_id())[0]
+        self.token = AccessTokens(SECRET, 3600).sign(office.user("ADMIN"), office.user("ADMIN"))[0]
         self.tickets: list[UUID] = []
         self.versions: dict[str, int] = {}
         live = [row for row in office.rows.all("Customer") if row.deleted_at is None][:WRITERS]
