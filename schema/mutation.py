@@ -1,6 +1,5 @@
 """The mutations."""
 
-
 import strawberry
 
 from schema.mutations.bulk import BulkMutations

@@ -8,7 +8,6 @@ from strawberry import Info
 
 import app.models as models
 from auth.principal import Principal
-from auth.sessions import SignedIn
 from schema.context import Context
 from schema.resolving import record
 from schema.types.errors import ErrorCode, UserError
