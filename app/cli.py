@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -44,6 +43,7 @@ from app.sla_file import PolicyRefusedError, print_policy, set_from_file
 from auth.archiving import ArchiveRefusedError
 from auth.audit import Changes, Event, created, event
 from auth.audit_log import write_events
+from auth.changing_passwords import PasswordRefusedError, set_password
 from auth.passwords import hash_now
 from schema.schema import build_schema
 
@@ -59,7 +59,6 @@ cli.add_typer(schema_app, name="schema")
 cli.add_typer(docs_app, name="docs")
 
 DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every start.
-SHORTEST_PASSWORD = 12
 _errors = Console(stderr=True)
 
 
@@ -340,28 +339,17 @@ def user_add(
 
 @user_app.command(name="password")
 def user_password(email: Annotated[str, typer.Argument(help="The email of the user.")]) -> None:
-    """Set a user's password: asked for, or taken from RAPPORT_PASSWORD."""
+    """Set a user's password, and end its sessions: asked for, or taken from RAPPORT_PASSWORD."""
     password = os.environ.get("RAPPORT_PASSWORD") or getpass.getpass("New password: ")
-    if len(password) < SHORTEST_PASSWORD:
-        raise UserMistakeError(f"The password has {len(password)} characters: use {SHORTEST_PASSWORD} or more.")
 
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
         try:
-            async with connection.transaction():
-                user_id = await connection.fetchval(
-                    "UPDATE users SET password_hash = $2, updated_at = $3, version = version + 1"
-                    " WHERE lower(email) = lower($1) RETURNING id",
-                    email,
-                    hash_now(password),
-                    datetime.now(UTC),
-                )
-                if user_id is not None:
-                    await write_events(connection, _about_user("user password", "setPassword", user_id))
+            await set_password(connection, origin("user password"), email, password, get_settings().shop_name)
+        except PasswordRefusedError as error:
+            raise UserMistakeError(str(error)) from None
         finally:
             await connection.close()
-        if user_id is None:
-            raise UserMistakeError(f"There is no user with the email {email}.")
         console.print(f"Set the password of {email}.")
 
     with_database(run)

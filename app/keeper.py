@@ -128,11 +128,13 @@ class Keeper:
         return found
 
     async def purge(self, connection: asyncpg.Connection) -> None:
-        """Clear away old outbox events, keys of repeated requests, and results of checks."""
+        """Clear away old outbox events, keys of repeated requests, codes, counts of failures, and results of checks."""
         await purge_outbox(connection, self._settings.outbox_hours)
         before = utcnow() - timedelta(hours=KEPT_HOURS)
         while int((await connection.execute(_KEYS, before, _BATCH)).split()[-1]) == _BATCH:
             pass
+        await connection.execute("DELETE FROM one_time_codes WHERE expires_at < $1", before)
+        await connection.execute("DELETE FROM slowed_down WHERE failed_at < $1 AND until < $1", before)
         await connection.execute(
             "DELETE FROM audit_verifications WHERE verified_at < $1", utcnow() - _KEPT_VERIFICATIONS
         )

@@ -16,6 +16,7 @@ from app.db.lanes import Lanes
 from app.db.writers import open_writers
 from app.domain.work import Shop
 from app.keeper import Keeper
+from app.mail import Mailer
 from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
@@ -23,14 +24,17 @@ from app.secret import server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
+from auth.changing_passwords import PasswordChanges
 from auth.export_links import ExportLinks
 from auth.exporting import Exporter
 from auth.gate import Gate
+from auth.letters import Letters
 from auth.loading import AccessCache
 from auth.passwords import Passwords
 from auth.refresh_tokens import RefreshTokens
 from auth.sessions import Sessions
 from auth.signing_in import SignIn
+from auth.throttling import Throttle
 from auth.tokens import AccessTokens
 from schema.callers import Callers
 from schema.context import Services
@@ -69,15 +73,28 @@ class Server:
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         self.refresh_tokens = RefreshTokens(secret)
         sessions = Sessions(self.tokens, self.refresh_tokens, settings.refresh_token_seconds)
-        sign_in = SignIn(writers, self.passwords, sessions)
+        throttle = Throttle(writers)
+        sign_in = SignIn(writers, self.passwords, throttle, sessions)
+        self.letters = Letters(Mailer(settings), settings)
+        password_changes = PasswordChanges(writers, self.passwords, throttle, self.letters, settings.shop_name)
         shop = Shop(settings.shop_currency, settings.shop_timezone)
         self.gate = Gate(writers, self.accesses, shop)
         bulk = BulkGate(writers, self.accesses, shop, settings.bulk_cap)
-        audit = AuditLog(writers)
+        audit = self.audit = AuditLog(writers)
         links = ExportLinks(writers, secret, settings.export_link_seconds)
         rates = Rates.of(settings)
         services = Services(
-            settings, reader, self.accesses, self.planner, sign_in, self.gate, bulk, audit, rates, links
+            settings,
+            reader,
+            self.accesses,
+            self.planner,
+            sign_in,
+            self.gate,
+            bulk,
+            audit,
+            rates,
+            links,
+            password_changes,
         )
         self.view = GraphQLView(schema, services, Callers(self.tokens))
         self.exporter = Exporter.open(url, settings, self.accesses)
@@ -85,6 +102,8 @@ class Server:
 
     async def close(self) -> None:
         """Let everything go."""
+        await self.letters.close()
+        await self.audit.close()
         self.passwords.close()
         await self.exporter.lanes.close()
         await self.reader.close()

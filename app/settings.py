@@ -1,5 +1,7 @@
 """The settings of the program: one frozen object, read once from the environment."""
 
+import re
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -59,6 +61,23 @@ class Settings(BaseSettings):
     password_workers: int = Field(default=1, ge=1, description="Passwords hashed at once, each for about 0.1 s.")
     password_queue: int = Field(default=50, ge=1, description="Sign-ins that may wait for hashing; more are refused.")
 
+    smtp_host: str | None = Field(
+        default=None, description="The server for mail; absent, messages go to the log, and in production nowhere."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How mail is encrypted on its way there; `none` only to this machine."
+    )
+    smtp_user: str | None = Field(default=None, description="The name to sign in with there.")
+    smtp_password: str | None = Field(default=None, description="The password to sign in with there.", repr=False)
+    smtp_from: str = Field(default="Rapport <rapport@localhost>", description="Whom mail comes from.")
+    smtp_timeout_seconds: float = Field(default=20, gt=0, description="Longest that server may take for a step.")
+    password_page: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s#]+$",
+        description="The page where people set a password, for links in mail; email and code follow after a #.",
+    )
+
     read_pool: int = Field(default=8, ge=1, description="Connections for reading, each worker.")
     write_pool: int = Field(default=4, ge=1, description="Connections for writing, each worker.")
     write_timeout_ms: int = Field(default=30_000, gt=0, description="Longest a statement of a write may run or wait.")
@@ -92,6 +111,16 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("It has to be a name of the IANA time zone database, such as Europe/Berlin") from None
         return name
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_sender(cls, sender: str) -> str:
+        _, address = parseaddr(sender)
+        if not sender.isprintable() or not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+            raise ValueError(
+                "It has to be an address, or a name and an address, such as Rapport <rapport@shop.example>"
+            )
+        return sender
 
     @property
     def production(self) -> bool:

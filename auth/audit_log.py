@@ -11,6 +11,7 @@ from app.errors import ApiError
 from app.models.base import utcnow
 from app.models.enums import AuditOutcome
 from auth.audit import Event, Origin, event
+from auth.strangers import Strangers
 
 
 async def write_events(connection: Any, *events: Event) -> None:
@@ -29,13 +30,14 @@ class AuditLog:
 
     def __init__(self, writers: Lanes) -> None:
         self._writers = writers
+        self._strangers = Strangers(self.write)
 
     async def write(self, *events: Event) -> None:
         """Write the events."""
         await write_events(self._writers, *events)
 
     async def denied(self, origin: Origin, refusals: Mapping[str, ApiError]) -> None:
-        """Write what was refused, by the field of the operation."""
+        """Write what was refused, by the field of the operation: of a stranger, so much only (auth/strangers.py)."""
         at, seen, events = utcnow(), set(), []
         for field, refusal in refusals.items():
             told: dict[str, Any] = refusal.details
@@ -43,6 +45,8 @@ class AuditLog:
             if what in seen:
                 continue
             seen.add(what)
+            if origin.actor_id is None and not self._strangers.admits(origin, field):
+                continue
             split = split_id(told["id"]) if "id" in told else None
             changes = {"field": {"before": None, "after": told["field"]}} if "field" in told else None
             events.append(
@@ -56,4 +60,9 @@ class AuditLog:
                     outcome=AuditOutcome.DENIED,
                 )
             )
-        await self.write(*events)
+        if events:
+            await self.write(*events)
+
+    async def close(self) -> None:
+        """Write what is only counted by now."""
+        await self._strangers.close()

@@ -1,12 +1,13 @@
 """Users, teams, and the roles and grants that say what they may do."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Date,
     Identity,
     Index,
     LargeBinary,
@@ -18,13 +19,18 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, Relationship
 
 from app.db.ids import print_id
 from app.models.base import Entity, Record, Row, Summary, Versioned, choice, moment, ordered, searched, short, words
 from app.models.computed import computed
 from app.models.enums import AuditOutcome, FieldAccess, RowScope
+
+
+def _requests_today(row: Any) -> Any:
+    today = cast(func.timezone(literal_column("'UTC'"), func.now()), Date)
+    return case((row.counted_on == today, row.requests_counted), else_=literal_column("0"))
 
 
 class Team(Versioned, table=True):
@@ -164,6 +170,81 @@ class Session(Entity, table=True):
     user_agent: str | None = words()
     impersonator_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")
     parent_id: UUID | None = Field(default=None, foreign_key="sessions.id", ondelete="CASCADE")
+
+
+class OneTimeCode(Entity, table=True):
+    """A code that was sent to a user and is good once; one of each purpose at a time, kept as a SHA-256 hash only."""
+
+    __tablename__ = "one_time_codes"
+    __table_args__ = (
+        Index("uq_one_time_codes_user_id_purpose", "user_id", "purpose", unique=True),
+        Index("ix_one_time_codes_expires_at", "expires_at"),
+    )
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    purpose: str = words(required=True)
+    code_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+    created_at: datetime = moment(required=True)
+    expires_at: datetime = moment(required=True)
+    used_at: datetime | None = moment()
+    guesses: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+
+
+class SlowedDown(Row, table=True):
+    """Something that is guessed at, or an address that guesses: how often it failed, and until when it has to wait.
+
+    ``key`` is the SHA-256 hash of what it is. ``failures`` counts from below zero: the first few make nobody wait.
+    """
+
+    __tablename__ = "slowed_down"
+    __table_args__ = (Index("ix_slowed_down_failed_at", "failed_at"),)
+
+    key: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    failures: int
+    failed_at: datetime = moment(required=True)
+    until: datetime = moment(required=True)
+
+
+class ApiToken(Entity, table=True):
+    """What a program calls with: its owner's rights, narrowed by ``scopes``. Secrets are kept as SHA-256 hashes only.
+
+    After a rotation the former secret is good until ``former_until``. When anything that decides about the token
+    changes, a trigger raises its owner's ``access_version``. How it is used is written once a minute at most:
+    ``requests_counted`` are those of the day ``counted_on`` (UTC).
+    """
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        *short("name", limit=100),
+        Index("uq_api_tokens_secret_hash", "secret_hash", unique=True),
+        Index("ix_api_tokens_former_hash", "former_hash", postgresql_where=text("former_hash IS NOT NULL")),
+        Index("ix_api_tokens_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        *ordered("api_tokens", "created_at"),
+    )
+    prefix: ClassVar[str] = "tok"
+
+    name: str = words(required=True)
+    beginning: str = words(required=True)
+    owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    scopes: list[str] = Field(sa_type=ARRAY(Text), nullable=False)
+    allowed_ips: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), nullable=False)
+    secret_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+    former_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    former_until: datetime | None = moment()
+    expires_at: datetime | None = moment()
+    revoked_at: datetime | None = moment()
+    created_at: datetime = moment(required=True)
+    last_used_at: datetime | None = moment()
+    requests_total: int = Field(default=0, sa_type=BigInteger, nullable=False)
+    requests_counted: int = Field(default=0, sa_type=BigInteger, nullable=False)
+    counted_on: date | None = Field(default=None)
+
+    owner: User = Relationship()
+
+    @computed("requests_total", expression=_requests_today)
+    def requests_today(self: Any) -> Any:
+        """The requests of this day, as far as they are written."""
+        return self.requests_counted if self.counted_on == datetime.now(UTC).date() else 0
 
 
 RECORDED = {

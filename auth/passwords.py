@@ -1,9 +1,14 @@
-"""Passwords: Argon2id, off the event loop, and only so many at once."""
+"""Passwords: Argon2id, off the event loop, and only so many at once.
+
+They are hashed in the Unicode form NFKC, as NIST SP 800-63B asks: the same characters, typed on another keyboard, are
+the same password.
+"""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from passlib.hash import argon2
 
@@ -30,10 +35,17 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The Argon2id hash to store, with its parameters and salt."""
-        found: str = await self._run(_HASH.hash, password)
-        return found
+        return await self._run(hash_now, password)
 
-    async def _run(self, function: Callable[..., T], *arguments: str) -> T:
+    def outdated(self, hashed: str) -> bool:
+        """Whether a hash was made with other parameters than those of today."""
+        return bool(_HASH.needs_update(hashed))
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Do something else about passwords that takes its time, in a turn like theirs."""
+        return await self._run(function, *arguments)
+
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         if self._places <= 0:
             raise RateLimitedError("Too many people are signing in just now: try again in a moment.", retryAfter=5)
         self._places -= 1
@@ -49,9 +61,14 @@ class Passwords:
 
 def hash_now(password: str) -> str:
     """The hash of a password, for programs without an event loop."""
-    found: str = _HASH.hash(password)
+    found: str = _HASH.hash(normal(password))
     return found
 
 
+def normal(password: str) -> str:
+    """The form of a password that is hashed."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def _verify(password: str, hashed: str) -> bool:
-    return bool(_HASH.verify(password, hashed))
+    return bool(_HASH.verify(normal(password), hashed))

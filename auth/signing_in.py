@@ -11,35 +11,52 @@ from auth.audit import Origin, event
 from auth.audit_log import write_events
 from auth.passwords import Passwords
 from auth.sessions import Sessions, SignedIn
+from auth.throttling import Throttle, account_of, address_of, succeeded
 
 _ACTION = "signIn"
-_USER = "SELECT id, active, password_hash FROM users WHERE lower(email) = lower($1)"
+_USER = """
+    SELECT said.email AS said, u.id, u.active, u.password_hash, EXISTS (
+        SELECT FROM sessions s WHERE s.user_id = u.id AND s.ip = $2 AND s.created_at > now() - interval '30 days'
+    ) AS familiar
+    FROM (SELECT lower($1) AS email) AS said LEFT JOIN users u ON lower(u.email) = said.email
+"""
+_REHASH = "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"
 
 
 class SignIn:
     """Opens sessions for those who know their password."""
 
-    def __init__(self, writers: Lanes, passwords: Passwords, sessions: Sessions) -> None:
+    def __init__(self, writers: Lanes, passwords: Passwords, throttle: Throttle, sessions: Sessions) -> None:
         self._writers = writers
+        self._throttle = throttle
         self._passwords = passwords
         self._sessions = sessions
 
     async def sign_in(self, email: str, password: str, origin: Origin) -> SignedIn | None:
         """A new session; None where email and password do not belong together, without a word on which is wrong.
 
-        Either way it is on record, and for the auditor alone why there is none.
+        Either way it is on record, and for the auditor alone why there is none. RateLimitedError while there is a wait.
         """
+        address = address_of("password", origin.ip)
         if "\0" in email or len(email) > 500 or len(password) > 1_000:
+            await self._throttle.take(address)
             await self._failed(origin, email, None, "unknown email" if len(password) <= 1_000 else "wrong password")
             return None
-        user = await self._writers.fetchrow(_USER, email)
-        right = await self._passwords.verify(password, user["password_hash"] if user else None)
-        if user is None or not right or not user["active"]:
-            cause = "unknown email" if user is None else "disabled account" if right else "wrong password"
-            await self._failed(origin, email, user["id"] if user else None, cause)
+        user = await self._writers.fetchrow(_USER, email, origin.ip)
+        account = account_of(_ACTION, user["said"], origin.ip if user["familiar"] else None)
+        await self._throttle.take(account, address)
+        hashed = user["password_hash"]
+        right = await self._passwords.verify(password, hashed)
+        if not right or not user["active"]:
+            cause = "unknown email" if user["id"] is None else "disabled account" if right else "wrong password"
+            await self._failed(origin, email, user["id"], cause)
             return None
+        better = await self._passwords.hash(password) if self._passwords.outdated(hashed) else None
         now = datetime.now(UTC)
         async with self._writers.transaction() as connection:
+            await succeeded(connection, account, address)
+            if better is not None:
+                await connection.execute(_REHASH, user["id"], better, hashed)
             session = await self._sessions.open(connection, user["id"], origin, now)
             await connection.execute("UPDATE users SET last_login_at = $2 WHERE id = $1", user["id"], now)
             mine = replace(origin, actor_id=user["id"], token_id=None, impersonator_id=None)

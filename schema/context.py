@@ -19,6 +19,7 @@ from auth.access import Access
 from auth.audit import Origin
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
+from auth.changing_passwords import PasswordChanges
 from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
@@ -44,6 +45,7 @@ class Services:
     audit: AuditLog
     rates: Rates
     export_links: ExportLinks
+    password_changes: PasswordChanges
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from schema.mutations.export import ExportMutations
 from schema.mutations.merging import MergingMutations
 from schema.mutations.opportunity import OpportunityMutations
 from schema.mutations.order import OrderMutations
+from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
 from schema.mutations.session import SessionMutations
@@ -26,6 +27,7 @@ class Mutation(
     MergingMutations,
     OpportunityMutations,
     OrderMutations,
+    PasswordMutations,
     PersonMutations,
     ProductMutations,
     SessionMutations,

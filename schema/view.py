@@ -16,7 +16,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from app.errors import ApiError, BadUserInputError, ForbiddenError, UnauthenticatedError
+from app.errors import ApiError, BadUserInputError, ForbiddenError, RateLimitedError, UnauthenticatedError
 from schema import graphiql
 from schema.callers import Caller, Callers
 from schema.context import Context, Services
@@ -234,10 +234,12 @@ class GraphQLView:
     async def _note_denials(self, context: Context, errors: Sequence[GraphQLError]) -> None:
         """Write into the audit log which rights were missing, and which changes strangers tried."""
         changing = context.operation.node.operation is OperationType.MUTATION
+        stranger = context.caller.principal is None
+        nobodys = (UnauthenticatedError, RateLimitedError) if stranger else UnauthenticatedError
         refusals = {}
         for error in errors:
             original = cause(error)
-            if isinstance(original, ForbiddenError) or (changing and isinstance(original, UnauthenticatedError)):
+            if isinstance(original, ForbiddenError) or (changing and isinstance(original, nobodys)):
                 field = context.operation.field_of(error.path)
                 refusals[field] = original
         if refusals:

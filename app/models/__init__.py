@@ -14,9 +14,22 @@ from app.models.product import Product
 from app.models.sla import SlaPolicy
 from app.models.stage import Stage
 from app.models.ticket import Ticket, TicketComment
-from auth.models import AuditEvent, FieldGrant, Grant, IdempotencyKey, Role, Session, Team, User
+from auth.models import (
+    ApiToken,
+    AuditEvent,
+    FieldGrant,
+    Grant,
+    IdempotencyKey,
+    OneTimeCode,
+    Role,
+    Session,
+    SlowedDown,
+    Team,
+    User,
+)
 
 __all__ = [
+    "ApiToken",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditSeal",
@@ -29,6 +42,7 @@ __all__ = [
     "FieldGrant",
     "Grant",
     "IdempotencyKey",
+    "OneTimeCode",
     "Opportunity",
     "Order",
     "OrderLine",
@@ -38,6 +52,7 @@ __all__ = [
     "Role",
     "Session",
     "SlaPolicy",
+    "SlowedDown",
     "Stage",
     "StageChange",
     "Team",

@@ -1,0 +1,1 @@
+from tests.writing.conftest import office as office
