@@ -47,6 +47,17 @@ async def wait_is_over(office: Office) -> None:
     await office.connection.execute("UPDATE slowed_down SET until = now() - interval '1 second'")
 
 
+async def wait_goes_on(office: Office) -> list[int]:
+    """Whoever has to wait does so for an hour more, so that no test depends on a clock. The seconds of the waits."""
+    found = await office.connection.fetch(
+        "SELECT key, extract(epoch FROM until - failed_at)::int AS seconds FROM slowed_down"
+        " WHERE failures > 0 AND until > failed_at ORDER BY seconds"
+    )
+    longer = "UPDATE slowed_down SET until = now() + interval '1 hour' WHERE key = ANY($1)"
+    await office.connection.execute(longer, [row["key"] for row in found])
+    return [row["seconds"] for row in found]
+
+
 async def sign_in(office: Office, email: str, password: str = PASSWORD) -> str | None:
     """The access token of a new session; None where the pair is wrong. Waits are errors."""
     answer = await office.do(SIGN_IN, None, email=email, password=password)

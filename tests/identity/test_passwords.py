@@ -21,6 +21,7 @@ from tests.identity.accounts import (
     problems,
     sign_in,
     viewer,
+    wait_goes_on,
     wait_is_over,
 )
 from tests.matrix import CALLERS
@@ -221,6 +222,7 @@ async def test_whoever_has_the_session_cannot_guess_the_password(office: Office)
     assert token is not None
     for _ in range(6):
         assert "errors" not in await ask(office, token, CHANGE, current="guess", new=BETTER)
+    await wait_goes_on(office)
     answer = await ask(office, token, CHANGE, current=PASSWORD, new=BETTER)
     assert codes_of(answer) == ["RATE_LIMITED"]
     assert await sign_in(office, office.label("sales_north").email), "Signing in has a count of its own."
