@@ -25,6 +25,7 @@ from app.settings import Settings
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
+from auth.explaining import Explainer
 from auth.export_links import ExportLinks
 from auth.exporting import Exporter
 from auth.gate import Gate
@@ -95,6 +96,7 @@ class Server:
             rates,
             links,
             password_changes,
+            Explainer(reader.lanes),
         )
         self.view = GraphQLView(schema, services, Callers(self.tokens))
         self.exporter = Exporter.open(url, settings, self.accesses)

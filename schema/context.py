@@ -20,6 +20,7 @@ from auth.audit import Origin
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
+from auth.explaining import Explainer
 from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
@@ -46,6 +47,7 @@ class Services:
     rates: Rates
     export_links: ExportLinks
     password_changes: PasswordChanges
+    explainer: Explainer
 
 
 @dataclass(slots=True)

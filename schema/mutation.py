@@ -13,9 +13,12 @@ from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
 from schema.mutations.session import SessionMutations
+from schema.mutations.role import RoleMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
+from schema.mutations.team import TeamMutations
 from schema.mutations.ticket import TicketMutations
+from schema.mutations.user import UserMutations
 
 
 @strawberry.type
@@ -31,8 +34,11 @@ class Mutation(
     PersonMutations,
     ProductMutations,
     SessionMutations,
+    RoleMutations,
     SlaMutations,
     StageMutations,
+    TeamMutations,
     TicketMutations,
+    UserMutations,
 ):
     """What can be done."""
