@@ -3,12 +3,14 @@
 It reads the same rights and asks PostgreSQL the same conditions as everything else does. All steps have to hold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, false, func, inspect, literal_column, select, true
+from sqlalchemy import ColumnElement, Uuid, and_, false, func, inspect, literal_column, select, true
 from sqlalchemy.orm import aliased
 
 from app.db.lanes import Lanes
@@ -25,7 +27,7 @@ from auth.loading import compiled_grants
 from auth.policy import FieldRule
 from auth.scopes import in_scope, ways
 
-_ATTEMPTS = 5
+_ATTEMPTS, _KEPT = 5, 1_000
 _SUBJECT = """
     SELECT u.active, u.role_id, u.team_id, t.name AS team_name, r.name AS role_name,
            u.access_version || '.' || r.access_version AS version,
@@ -81,13 +83,16 @@ class Subject:
     access: Access
 
 
+Holds = Mapping[str, bool]
+"""What PostgreSQL says of the record, by name: ``alive``, the actions, and each way of being in a scope."""
+
+
 @dataclass
 class _Evidence:
-    """Conditions on the record, by name, and what PostgreSQL says of them."""
+    """Conditions on the record, by name."""
 
     row: Any
     conditions: dict[str, ColumnElement[bool]] = field(default_factory=dict)
-    holds: Mapping[str, bool] = field(default_factory=dict)
 
     def ask(self, name: str, conditions: Sequence[ColumnElement[bool] | bool]) -> None:
         """Ask whether all conditions hold."""
@@ -103,6 +108,7 @@ class Explainer:
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
+        self._kept: OrderedDict[Any, tuple[Statement, tuple[str, ...]]] = OrderedDict()
 
     async def subject(self, user_id: UUID) -> Subject | None:
         """Somebody with the present rights, active or not."""
@@ -117,49 +123,64 @@ class Explainer:
 
     async def sees(self, access: Access, entity: type[Row], id: UUID) -> bool:
         """Whether the caller sees the record, where deleted ones are asked for."""
-        evidence = _Evidence(aliased(entity, name="#r"))
-        evidence.ask("seen", access.rows(entity, evidence.row, "row", include_deleted=True))
-        _, found = await self._look(access, entity, id, evidence)
-        return bool(found and found["seen"])
+
+        def gather() -> _Evidence:
+            evidence = _Evidence(aliased(entity, name="#r"))
+            evidence.ask("seen", access.rows(entity, evidence.row, "row", include_deleted=True))
+            return evidence
+
+        _, found = await self._look(access, entity, id, "sees", gather)
+        return found.get("seen", False)
 
     async def reached(self, access: Access, action: str, user_id: UUID) -> bool | None:
         """Whether the caller's right to ``action`` covers that user; None where the caller does not see it."""
-        evidence = _Evidence(aliased(User, name="#r"))
-        evidence.ask("seen", access.rows(User, evidence.row, "row"))
-        evidence.ask("covered", in_scope(User, evidence.row, access.rights.rows(User, action), "row"))
-        _, found = await self._look(access, User, user_id, evidence)
-        return found["covered"] if found and found["seen"] else None
+
+        def gather() -> _Evidence:
+            evidence = _Evidence(aliased(User, name="#r"))
+            evidence.ask("seen", access.rows(User, evidence.row, "row"))
+            evidence.ask("covered", in_scope(User, evidence.row, access.rights.rows(User, action), "row"))
+            return evidence
+
+        _, found = await self._look(access, User, user_id, ("reached", action), gather)
+        return found["covered"] if found.get("seen") else None
 
     async def explain(self, user_id: UUID, question: Question) -> Explanation:
         """Why that user may do it, or may not. What the user does not see is told as if there were no such record."""
         for _ in range(_ATTEMPTS):
             subject = await self.subject(user_id)
             assert subject is not None
-            evidence = None
+            access, holds = subject.access, None
             if question.id is not None:
-                evidence = _gathered(subject.access, question)
-                version, found = await self._look(subject.access, question.entity, question.id, evidence)
-                if subject.active and version != subject.access.loaded_version:
+                what = (question.action, question.field)
+                gather = partial(_gathered, access, question)
+                version, holds = await self._look(access, question.entity, question.id, what, gather)
+                if subject.active and version != access.loaded_version:
                     continue
-                evidence.holds = found or {}
-            return Explanation(tuple(_steps(subject, question, evidence)))
+            return Explanation(tuple(_steps(subject, question, holds)))
         raise OverflowError("rights changed again and again")
 
     async def _look(
-        self, access: Access, entity: type[Row], id: UUID, evidence: _Evidence
-    ) -> tuple[str | None, dict[str, bool] | None]:
-        """The present access version, and what holds for the record; None where there is none."""
-        statement = _statement(access, entity, evidence)
-        found = await self._lanes.fetchrow(statement.sql, *statement.arguments({"id": id}, access.arguments))
-        version, exists, *values = tuple(found)
-        return version, dict(zip(evidence.conditions, map(bool, values), strict=True)) if exists else None
+        self, access: Access, entity: type[Row], id: UUID, what: Any, gather: Callable[[], _Evidence]
+    ) -> tuple[str | None, dict[str, bool]]:
+        """The present access version, and what holds for the record, by name; nothing where there is none."""
+        key = (entity, what, access.fingerprint)
+        found = self._kept.get(key)
+        if found is None:
+            evidence = gather()
+            found = self._kept[key] = _statement(access, entity, evidence), tuple(evidence.conditions)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        statement, names = found
+        row = await self._lanes.fetchrow(statement.sql, *statement.arguments({"id": id}, access.arguments))
+        version, exists, *values = tuple(row)
+        return version, dict(zip(names, map(bool, values), strict=True)) if exists else {}
 
 
 def _statement(access: Access, entity: type[Row], evidence: _Evidence) -> Statement:
     binder = Binder()
     at = binder.bind(Operand(_itself, ("id",)), Uuid())
     shown = [each.label(f"#c{place}") for place, each in enumerate(evidence.conditions.values())]
-    query: Select[Any] = select(literal_column("true").label("#there"), *shown).select_from(evidence.row)
+    query: Any = select(literal_column("true").label("#there"), *shown).select_from(evidence.row)
     found = query.where(evidence.row.id == survivor(entity, at)).lateral("#found")
     version = select(access.version.label("#version")).subquery("#v")
     source = version.outerjoin(found, true())
@@ -173,7 +194,6 @@ def _gathered(access: Access, question: Question) -> _Evidence:
     row = evidence.row
     deleted = hasattr(entity, "deleted_at")
     evidence.ask("alive", [row.deleted_at.is_(None)] if deleted else [])
-    evidence.ask("restorable", in_scope(entity, row, rights.rows(entity, "restore"), "row"))
     evidence.ask("seen", access.rows(entity, row, "row", include_deleted=True))
     for action in dict.fromkeys(("read", question.action)):
         scope = rights.rows(entity, action)
@@ -191,7 +211,6 @@ def _gathered(access: Access, question: Question) -> _Evidence:
         evidence.ask("field", [treatment.readable])
         evidence.ask("masked", [treatment.masked])
         for rule in _rules(rights, question):
-            evidence.ask(f"on {rule.on_rows}", in_scope(entity, row, rule.on_rows, "row"))
             _ask_ways(evidence, entity, rule.on_rows)
     return evidence
 
@@ -220,7 +239,7 @@ def _rules(rights: Rights, question: Question) -> Sequence[FieldRule]:
     return (rights.writing(question.entity, question.action, question.field),)
 
 
-def _steps(subject: Subject, question: Question, evidence: _Evidence | None) -> Iterator[Step]:
+def _steps(subject: Subject, question: Question, holds: Holds | None) -> Iterator[Step]:
     access, entity = subject.access, question.entity
     role, name = access.role_name, entity.__name__
     yield Step("account", subject.active, f"The account is {'active' if subject.active else 'not active'}.")
@@ -238,29 +257,24 @@ def _steps(subject: Subject, question: Question, evidence: _Evidence | None) -> 
         if not access.may_see(parent):
             yield Step("parent", False, f"{role} has no grant to read {parent.__name__}, which a {name} needs.")
             return
-    if evidence is not None:
-        if not evidence.holds.get("seen"):
-            yield from _unseen(question)
+    if holds is not None:
+        if not holds.get("seen"):
+            yield Step("record", False, f"There is no {name} with this id that the user may see.")
             return
-        yield from _of_record(subject, question, evidence)
+        yield from _of_record(subject, question, holds)
     if question.field is not None:
-        yield from _of_field(subject, question, evidence)
+        yield from _of_field(subject, question, holds)
 
 
 def _why_read(action: str, question: Question) -> str:
     return "" if action == question.action else f", and what is not seen is not there to {question.action}"
 
 
-def _unseen(question: Question) -> Iterator[Step]:
-    name = question.entity.__name__
-    yield Step("record", False, f"There is no {name} with this id that the user may see.")
-
-
-def _of_record(subject: Subject, question: Question, evidence: _Evidence) -> Iterator[Step]:
+def _of_record(subject: Subject, question: Question, holds: Holds) -> Iterator[Step]:
     """Steps about a record that is seen."""
-    access, entity, holds = subject.access, question.entity, evidence.holds
+    access, entity = subject.access, question.entity
     name = entity.__name__
-    yield Step("record", True, _covered("read", access.rights.rows(entity), entity, evidence))
+    yield Step("record", True, _covered("read", access.rights.rows(entity), holds))
     if not holds["alive"]:
         may = question.action in ("read", "restore")
         said = "it is there for those who may restore it" if may else "it has to be restored first"
@@ -272,40 +286,40 @@ def _of_record(subject: Subject, question: Question, evidence: _Evidence) -> Ite
         yield Step("internal", holds["internal"], f"It is internal: readInternal covers {inside} rows.")
     if question.action != "read":
         scope = access.rights.rows(entity, question.action)
-        said = _covered(question.action, scope, entity, evidence)
+        said = _covered(question.action, scope, holds)
         yield Step("rows", holds[question.action], said)
 
 
-def _covered(action: str, scope: RowScope, entity: type[Row], evidence: _Evidence) -> str:
+def _covered(action: str, scope: RowScope, holds: Holds) -> str:
     """How it stands with the rows of a grant: which way holds for the record, or which ways there would be."""
     if scope is RowScope.ALL:
         return f"{action} covers all rows."
-    return f"{action} covers {scope.lower()} rows: {_way(scope, entity, evidence)}."
+    return f"{action} covers {scope.lower()} rows: {_way(scope, holds)}."
 
 
-def _way(scope: RowScope, entity: type[Row], evidence: _Evidence) -> str:
-    known = [said for said, _ in ways(entity, evidence.row, scope)]
-    holding = [said for said in known if evidence.holds[f"{scope} {said}"]]
+def _way(scope: RowScope, holds: Holds) -> str:
+    known = [name.removeprefix(f"{scope} ") for name in holds if name.startswith(f"{scope} ")]
+    holding = [said for said in known if holds[f"{scope} {said}"]]
     if scope is RowScope.TEAM:
         return f"somebody of the team {holding[0]}" if holding else f"nobody of the team {' or '.join(known)}"
     return f"the user {holding[0]}" if holding else f"there is no way in which the user {' or '.join(known)}"
 
 
-def _of_field(subject: Subject, question: Question, evidence: _Evidence | None) -> Iterator[Step]:
+def _of_field(subject: Subject, question: Question, holds: Holds | None) -> Iterator[Step]:
     access, entity = subject.access, question.entity
     assert question.field is not None
     rules = _rules(access.rights, question)
     writes = question.action != "read"
     told = "; ".join(dict.fromkeys(_told(rule, writes) for rule in rules)) or "read"
     said = f"{question.subject} is {told}"
-    if evidence is None:
+    if holds is None:
         opened = all(FieldAccess.READ in (rule.access, rule.otherwise) for rule in rules)
         yield Step("field", opened, f"{said}.")
     else:
         on = [rule.on_rows for rule in rules if rule.access is not rule.otherwise]
-        here = [f"here {_way(scope, entity, evidence)}" for scope in dict.fromkeys(on) if scope is not RowScope.ALL]
-        shown = "" if evidence.holds["field"] or writes else _instead(evidence)
-        yield Step("field", evidence.holds["field"], "; ".join([said, *here]) + shown + ".")
+        here = [f"here {_way(scope, holds)}" for scope in dict.fromkeys(on) if scope is not RowScope.ALL]
+        shown = "" if holds["field"] or writes else _instead(holds)
+        yield Step("field", holds["field"], "; ".join([said, *here]) + shown + ".")
     if not writes:
         yield from _of_target(access, entity, attribute_name(question.field))
 
@@ -322,8 +336,8 @@ def _of_target(access: Access, entity: type[Row], attribute: str) -> Iterator[St
         yield Step("target", False, f"{target.__name__}.{field_name(summary.attribute)} is never read.")
 
 
-def _instead(evidence: _Evidence) -> str:
-    return ": it is shown masked" if evidence.holds["masked"] else ": nothing of it is shown"
+def _instead(holds: Holds) -> str:
+    return ": it is shown masked" if holds["masked"] else ": nothing of it is shown"
 
 
 def _told(rule: FieldRule, writes: bool) -> str:

@@ -179,7 +179,8 @@ def _query(access: Access, want: Want, row: Any, at: ColumnElement[bool]) -> Sel
 
 
 def _holds(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    return and_(*conditions) if conditions else literal_column("true")
+    # Whose a row without an owner is cannot be said: that is no.
+    return and_(*conditions).is_(true()) if conditions else literal_column("true")
 
 
 def _itself(value: Any) -> Any:
