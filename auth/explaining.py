@@ -302,7 +302,7 @@ def _way(scope: RowScope, holds: Holds) -> str:
     holding = [said for said in known if holds[f"{scope} {said}"]]
     if scope is RowScope.TEAM:
         return f"somebody of the team {holding[0]}" if holding else f"nobody of the team {' or '.join(known)}"
-    return f"the user {holding[0]}" if holding else f"there is no way in which the user {' or '.join(known)}"
+    return f"the user {holding[0]}" if holding else f"it is not so that the user {' or '.join(known)}"
 
 
 def _of_field(subject: Subject, question: Question, holds: Holds | None) -> Iterator[Step]:

@@ -232,7 +232,7 @@ async def test_the_rule_of_a_field_is_told_with_what_holds_here(api: Api, shop: 
     found = await explain(api, care, "Customer", "read", id=taken, field="email")
     assert not found["allowed"]
     assert found["steps"][-1]["detail"] == (
-        "Customer.email is read on assigned rows, else masked; here there is no way in which the user was given an"
+        "Customer.email is read on assigned rows, else masked; here it is not so that the user was given an"
         " unclosed ticket of it by somebody else: it is shown masked."
     )
     found = await explain(api, shop.ids["marketing"], "Customer", "read", field="notes")
