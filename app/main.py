@@ -97,6 +97,7 @@ class Server:
             links,
             password_changes,
             Explainer(reader.lanes),
+            self.letters,
         )
         self.view = GraphQLView(schema, services, Callers(self.tokens))
         self.exporter = Exporter.open(url, settings, self.accesses)

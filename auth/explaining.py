@@ -25,6 +25,7 @@ from app.reading.sight import Treatment
 from auth.access import Access, Rights, attribute_name, field_name
 from auth.loading import compiled_grants
 from auth.policy import FieldRule
+from auth.principal import Principal
 from auth.scopes import in_scope, ways
 
 _ATTEMPTS, _KEPT = 5, 1_000
@@ -118,7 +119,8 @@ class Explainer:
         first = rows[0]
         granted = [row for row in rows if row["entity"] is not None]
         rights = Rights(compiled_grants(granted, in_team=first["team_id"] is not None))
-        access = Access(user_id, first["role_id"], first["role_name"], first["team_id"], first["version"], rights)
+        who = Principal(user_id)
+        access = Access(who, first["role_id"], first["role_name"], first["team_id"], first["version"], rights)
         return Subject(first["active"], first["team_name"], access)
 
     async def sees(self, access: Access, entity: type[Row], id: UUID) -> bool:

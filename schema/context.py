@@ -23,6 +23,7 @@ from auth.changing_passwords import PasswordChanges
 from auth.explaining import Explainer
 from auth.export_links import ExportLinks
 from auth.gate import Gate
+from auth.letters import Letters
 from auth.loading import AccessCache
 from auth.signing_in import SignIn
 from schema.callers import Caller
@@ -48,6 +49,7 @@ class Services:
     export_links: ExportLinks
     password_changes: PasswordChanges
     explainer: Explainer
+    letters: Letters
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ from schema.mutations.order import OrderMutations
 from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
-from schema.mutations.session import SessionMutations
 from schema.mutations.role import RoleMutations
+from schema.mutations.session import SessionMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
 from schema.mutations.team import TeamMutations

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.domain.checks import check_values
 from app.domain.given import Given
+from app.domain.invitations import Invitation, forget_codes, invite
 from app.domain.names import check_email, check_name, normal_email
 from app.domain.rows import new
 from app.domain.work import Work
@@ -21,14 +22,36 @@ _OTHER_ADMINS = """
 
 
 async def create(work: Work, _: None, given: Given) -> User:
-    """A new user, active and without a password. Who may create users of a team only creates them in the own one."""
+    """A new user, active and without a password. Who may create users of a team only creates them in the own one.
+
+    Where it is to be invited, it gets a code.
+    """
     user = new(User, created_at=work.now, updated_at=work.now)
     await _check(work, user, given)
     await work.giving.refuse_role(given.values["role_id"], User, "create", "role")
     given.assign(user)
     if "team_id" not in given and work.actor.scope is not RowScope.ALL:
         user.team_id = work.actor.team_id
-    return work.add(user)
+    work.add(user)
+    invitation: Invitation | None = given.options.get("invitation")
+    if invitation is not None:
+        await invite(work, user, invitation)
+    return user
+
+
+async def invite_again(work: Work, user: User, given: Given) -> User:
+    """Another code for a user who has no password yet; the one before is good no longer."""
+    if not user.active:
+        work.problems.add(("id",), "INVALID", "This user is not active: nobody could sign in with a password.")
+    elif user.password_hash is not None:
+        said = "This user has a password already, and can ask for a new one with requestPasswordReset."
+        work.problems.add(("id",), "INVALID_TRANSITION", said)
+    work.problems.refuse()
+    await work.giving.settle()
+    await work.giving.refuse_role(user.role_id, User, "create", "role")
+    await invite(work, user, given.options["invitation"])
+    work.note(user, "invite")
+    return user
 
 
 async def update(work: Work, user: User, given: Given) -> User:
@@ -43,6 +66,9 @@ async def update(work: Work, user: User, given: Given) -> User:
     if "role_id" in moved:
         await work.giving.refuse_role(given.values["role_id"], User, "update", "role")
         await _keep_an_admin(work, user, given.at("role_id"))
+    if given.get("email", user.email) != user.email:
+        # What was sent to the old address sets no password of whoever has the new one.
+        await forget_codes(work, user.id)
     given.assign(user)
     return user
 
@@ -59,6 +85,7 @@ async def deactivate(work: Work, user: User, _: Given) -> User:
     await _keep_an_admin(work, user, ("id",))
     user.active = False
     await _end_sessions(work, user.id, work.now)
+    await forget_codes(work, user.id)
     return user
 
 

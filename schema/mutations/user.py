@@ -1,14 +1,20 @@
 """Keeping users."""
 
-from typing import ClassVar
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import strawberry
 from strawberry import UNSET, Info
 
 import app.models as models
 from app.domain import users
+from app.domain.invitations import Invitation
+from app.domain.problems import Problem
+from app.errors import RateLimitedError
+from auth import codes
 from schema.acting import Act
 from schema.context import Context
+from schema.types.errors import user_error
 from schema.types.inputs import Version
 from schema.types.payload import Payload
 from schema.types.user import User
@@ -49,9 +55,15 @@ class UserPayload(Payload):
         found: User | None = self.record(info)
         return found
 
+    @strawberry.field
+    def invited(self) -> bool:
+        """Whether a letter has just been sent, with a code that sets the first password."""
+        return bool(self.facts.get("invited"))
+
 
 _CREATE = Act("create", models.User, users.create)
 _UPDATE = Act("update", models.User, users.update)
+_INVITE = Act("create", models.User, users.invite_again, options=("invitation",))
 _DEACTIVATE = Act("deactivate", models.User, users.deactivate)
 _ACTIVATE = Act("activate", models.User, users.activate)
 
@@ -61,9 +73,17 @@ class UserMutations:
     """What can be done to users."""
 
     @strawberry.mutation(extensions=_CREATE.guard)
-    async def create_user(self, info: Asked, input: CreateUserInput) -> UserPayload:
-        """Make an account. It has no password yet."""
-        return await _CREATE.do(info, UserPayload, input=input)
+    async def create_user(self, info: Asked, input: CreateUserInput, invite: bool = True) -> UserPayload:
+        """Make an account, without a password, and send its owner a code that sets one (with resetPassword). Without
+        invite, nothing is sent."""
+        if not invite:
+            return await _CREATE.do(info, UserPayload, input=input)
+        return await _invited(info, _CREATE, input=input)
+
+    @strawberry.mutation(extensions=_INVITE.guard)
+    async def invite_user(self, info: Asked, id: strawberry.ID) -> UserPayload:
+        """Send somebody who has no password yet a new code that sets one. Codes sent before are good no longer."""
+        return await _invited(info, _INVITE, id=id)
 
     @strawberry.mutation(extensions=_UPDATE.guard)
     async def update_user(
@@ -82,3 +102,18 @@ class UserMutations:
     async def activate_user(self, info: Asked, id: strawberry.ID) -> UserPayload:
         """Let somebody in again, with the role and team of before."""
         return await _ACTIVATE.do(info, UserPayload, id=id)
+
+
+async def _invited(info: Asked, act: Act, **arguments: Any) -> UserPayload:
+    """Do what makes an invitation, and send it once that is done. What was done under a key before sends nothing."""
+    letters = info.context.services.letters
+    if letters.refusal is not None:
+        return UserPayload(errors=[user_error(Problem(None, "INVALID", letters.refusal))])
+    code, hashed = codes.fresh()
+    invitation = Invitation(hashed, codes.LIFE[codes.Purpose.INVITATION])
+    payload = await act.do(info, UserPayload, invitation=invitation, **arguments)
+    if invitation.to is not None and not payload.errors:
+        with suppress(RateLimitedError):
+            letters.soon(letters.invitation(invitation.to, code))
+            payload.facts = {**payload.facts, "invited": True}
+    return payload

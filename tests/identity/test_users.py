@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - characters that look like others are what is tested here.
 """Keeping users: who may be made, changed and put out by whom, and what an address is."""
 
 import asyncio
@@ -366,13 +365,14 @@ async def test_whoever_is_put_out_is_refused_by_every_worker_at_once(office: Off
 async def test_sessions_end_with_the_account_and_stay_ended(office: Office) -> None:
     user = office.ids["sales_north"]
     await office.connection.execute(
-        "INSERT INTO sessions (id, user_id, refresh_hash, created_at, last_used_at, expires_at)"
+        "INSERT INTO sessions (id, user_id, refresh_seed, created_at, last_used_at, expires_at)"
         " VALUES (gen_random_uuid(), $1, 'x', now(), now(), now() + interval '1 day')",
         user,
     )
     for field in ("deactivateUser", "activateUser"):
         assert (await call(office, field, id=id_of(office, "sales_north")))["errors"] == []
-        assert await office.connection.fetchval("SELECT bool_and(revoked_at IS NOT NULL) FROM sessions")
+        ended = "SELECT bool_and(revoked_at IS NOT NULL) FROM sessions WHERE user_id = $1"
+        assert await office.connection.fetchval(ended, user)
 
 
 async def test_what_is_so_already_is_told(office: Office) -> None:

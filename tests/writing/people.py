@@ -53,6 +53,16 @@ DEEDS = (
         variables=by_version,
     ),
     Deed(
+        "inviteUser",
+        "create",
+        "User",
+        f"mutation($id: ID!) {{ inviteUser(id: $id) {_USER} }}",
+        about="User",
+        suits=lambda office, row: row.active and row.password_hash is None and _staff(office, row),
+        variables=by_id,
+        recorded=("User", "invite"),
+    ),
+    Deed(
         "deactivateUser",
         "deactivate",
         "User",
