@@ -278,7 +278,7 @@ def _raw(row: Row, field: str, caller: Row, shop: Shop) -> Any:
     if field == "role":
         # The role of others may be read, but a role that the caller may not see is null all the same.
         sees_all = caller.role_id in {
-            role.id for role in shop.oracle.rows.all("Role") if role.name in ("ADMIN", "AUDITOR")
+            role.id for role in shop.oracle.rows.all("Role") if role.name in ("ADMIN", "AUDITOR", "MANAGER")
         }
         return f"rol_{row.role_id.hex}" if sees_all or row.role_id == caller.role_id else None
     value = getattr(row, snake(field))
