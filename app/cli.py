@@ -34,10 +34,11 @@ from app.importing.progress import progress_bar
 from app.importing.report import Report, print_report
 from app.importing.targets import target
 from app.logs import configure_logs
-from app.main import create_app
+from app.main import check, create_app
 from app.models import User
 from app.models.base import utcnow
-from app.secret import WeakSecretError, server_secret
+from app.redis_budgets import RedisMissingError
+from app.secret import WeakSecretError
 from app.settings import Settings, get_settings, setting_name
 from app.sla_file import PolicyRefusedError, print_policy, set_from_file
 from auth.archiving import ArchiveRefusedError
@@ -45,6 +46,7 @@ from auth.audit import Changes, Event, created, event
 from auth.audit_log import write_events
 from auth.changing_passwords import PasswordRefusedError, set_password
 from auth.passwords import hash_now
+from schema.persisted import TrustedDocumentsError
 from schema.schema import build_schema
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
@@ -72,6 +74,8 @@ _MISTAKES = (
     PolicyRefusedError,
     ArchiveRefusedError,
     ExportRefusedError,
+    RedisMissingError,
+    TrustedDocumentsError,
 )
 
 
@@ -101,7 +105,7 @@ def serve(
     """Serve the API until Ctrl-C."""
     settings = get_settings()
     configure_logs(settings)
-    server_secret(settings)
+    check(settings)
     with database_url(settings) as url:
         asyncio.run(prepared(url))
         if demo:
@@ -125,6 +129,7 @@ def serve(
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            proxy_headers=False,
             log_level="warning",
             access_log=False,
         )
@@ -148,6 +153,7 @@ def _uvicorn(app: object, settings: Settings) -> uvicorn.Server:
         port=settings.port,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from app.budgets import purge_budgets
 from app.models.base import utcnow
 from app.outbox import purge_outbox
 from app.settings import Settings
@@ -135,6 +136,7 @@ class Keeper:
             pass
         await connection.execute("DELETE FROM one_time_codes WHERE expires_at < $1", before)
         await connection.execute("DELETE FROM slowed_down WHERE failed_at < $1 AND until < $1", before)
+        await purge_budgets(connection)
         await connection.execute(
             "DELETE FROM audit_verifications WHERE verified_at < $1", utcnow() - _KEPT_VERIFICATIONS
         )

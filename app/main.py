@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from app.budgets import Budgets, DatabaseStore
 from app.db.lanes import Lanes
 from app.db.writers import open_writers
 from app.domain.work import Shop
@@ -20,6 +22,7 @@ from app.mail import Mailer
 from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
+from app.redis_budgets import RedisStore
 from app.secret import server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
@@ -38,7 +41,10 @@ from auth.throttling import Throttle
 from auth.tokens import AccessTokens
 from schema.callers import Callers
 from schema.context import Services
+from schema.documents import Documents
 from schema.downloads import PREFIX, Downloads
+from schema.front import Front
+from schema.persisted import read_manifest
 from schema.planning import Planner
 from schema.schema import build_schema
 from schema.view import GraphQLView
@@ -46,13 +52,23 @@ from schema.view import GraphQLView
 
 class Application(Starlette):
     """Starlette's application, with /graphql and /exports/ before its routes and middleware: they answer all errors
-    themselves."""
+    themselves. Before all stands the front."""
+
+    def __init__(self, settings: Settings, routes: Sequence[Route], lifespan: Any) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        self.front = Front(settings, self._inside)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"] == "/graphql":
+        if scope["type"] == "http":
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/graphql":
             await self.state.server.view(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        elif scope["path"].startswith(PREFIX):
             await self.state.server.downloads(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -69,7 +85,7 @@ class Server:
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
         self.tokens = AccessTokens(secret, settings.access_token_seconds)
         self.accesses = AccessCache(reader.lanes)
-        schema = build_schema(discreet=not settings.shows_schema)
+        schema = build_schema()
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         self.refresh_tokens = RefreshTokens(secret)
         sessions = Sessions(self.tokens, self.refresh_tokens, settings.refresh_token_seconds)
@@ -96,7 +112,8 @@ class Server:
             links,
             password_changes,
         )
-        self.view = GraphQLView(schema, services, Callers(self.tokens))
+        self.budgets = Budgets(RedisStore.open(settings.redis_url) if settings.redis_url else DatabaseStore(writers))
+        self.view = GraphQLView(schema, services, Callers(self.tokens), self.budgets)
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 
@@ -105,6 +122,7 @@ class Server:
         await self.letters.close()
         await self.audit.close()
         self.passwords.close()
+        await self.budgets.close()
         await self.exporter.lanes.close()
         await self.reader.close()
         await self.writers.close()
@@ -115,11 +133,21 @@ async def open_server(settings: Settings, url: str) -> Server:
     return Server(settings, url, await Reader.open(url, settings), open_writers(url, settings))
 
 
-def create_app(settings: Settings, url: str, *, alone: bool = False) -> Starlette:
+def check(settings: Settings) -> None:
+    """Refuse, in a sentence, settings with which no server could start."""
+    server_secret(settings)
+    if settings.redis_url:
+        RedisStore.open(settings.redis_url)
+    if settings.trusted_documents is not None:
+        documents = Documents(build_schema().graphql, 1, settings.max_tokens, introspection=settings.shows_schema)
+        read_manifest(settings.trusted_documents, documents)
+
+
+def create_app(settings: Settings, url: str, *, alone: bool = False) -> Application:
     """The ASGI application on the database of ``url``; ``alone`` where the process does nothing else until it ends."""
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         server = await open_server(settings, url)
         app.state.server = server
         keeping = asyncio.create_task(Keeper(url, settings).run()) if settings.keeper else None
@@ -132,6 +160,8 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Starlett
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
         await server.close()
+        if app.front.log is not None:
+            app.front.log.lines.flush()
 
     async def live(_: Request) -> JSONResponse:
         return JSONResponse({"status": "live"})
@@ -147,6 +177,7 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Starlett
         return RedirectResponse("/graphql")
 
     return Application(
+        settings,
         routes=[
             Route("/health/live", live),
             Route("/health/ready", ready),

@@ -3,8 +3,10 @@
 import re
 from email.utils import parseaddr
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, field_validator
@@ -48,7 +50,9 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         default=None, description="Whether the schema may be asked for; absent: in development only."
     )
-    graphiql: bool = Field(default=True, description="Serves GraphiQL to browsers at /graphql.")
+    graphiql: bool | None = Field(
+        default=None, description="Whether browsers get GraphiQL at /graphql; absent: in development only."
+    )
     shortcut: bool = Field(default=True, description="Answers repeated reads without entering the GraphQL executor.")
 
     shop_name: str = Field(default="Rapport Demo Shop", description="The shop's name.")
@@ -103,6 +107,67 @@ class Settings(BaseSettings):
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 
+    budget_points: int = Field(default=500_000, ge=0, description="Points that a user has to spend; 0: no budgets.")
+    budget_restore: float = Field(default=5_000, gt=0, description="Points that a user gets back in a second.")
+    budget_token_points: int = Field(default=500_000, ge=0, description="Points that an API token has; 0: no budget.")
+    budget_token_restore: float = Field(default=5_000, gt=0, description="Points that a token gets back in a second.")
+    budget_stranger_points: int = Field(
+        default=5_000, ge=0, description="Points that the strangers of one address have together; 0: no budget."
+    )
+    budget_stranger_restore: float = Field(default=50, gt=0, description="Points that they get back in a second.")
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL", "redis_url"),
+        description="A Redis where processes share budgets; absent, they share them in the database.",
+    )
+
+    max_batch: int = Field(default=0, ge=0, description="Operations in one request; 0: one, and not as a list.")
+    persisted_queries: int = Field(
+        default=1_000, ge=0, description="Documents kept by hash for automatic persisted queries, each worker; 0: none."
+    )
+    trusted_documents: Path | None = Field(
+        default=None, description="A manifest of documents; with one, nothing else is run."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins whose pages may use the API, such as https://crm.example, as a JSON list."
+    )
+    cors_credentials: bool = Field(default=False, description="Whether those pages may use cookies.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks of proxies whose headers are believed, as a JSON list."
+    )
+    proxy_header: Literal["X-Forwarded-For", "Forwarded"] = Field(
+        default="X-Forwarded-For", description="Where those proxies say for whom they ask."
+    )
+    compress_bytes: int = Field(
+        default=4_096,
+        ge=0,
+        description="Answers to queries of so many bytes are compressed for those who take it; 0: none.",
+    )
+    access_log: bool = Field(default=True, description="Logs a line for each request.")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or f"{parts.scheme}://{parts.netloc}" != origin
+            ):
+                raise ValueError("It has to be a list of origins such as https://crm.example, without a path")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        for each in said:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError("It has to be a list of addresses or networks such as 10.0.0.0/8") from None
+        return said
+
     @field_validator("shop_timezone")
     @classmethod
     def _is_time_zone(cls, name: str) -> str:
@@ -126,6 +191,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether this is a production installation."""
         return self.environment == "production"
+
+    @property
+    def shows_graphiql(self) -> bool:
+        """Whether browsers get GraphiQL."""
+        return not self.production if self.graphiql is None else self.graphiql
 
     @property
     def shows_schema(self) -> bool:

@@ -26,6 +26,7 @@ from auth.loading import AccessCache
 from auth.signing_in import SignIn
 from schema.callers import Caller
 from schema.documents import Document, Operation
+from schema.paying import Payment
 from schema.planning import RECORD, Plan, Planner
 
 _ATTEMPTS = 5
@@ -57,6 +58,7 @@ class Context:
     request_id: str
     document: Document
     operation: Operation
+    payment: Payment
     variables: Mapping[str, Any] = field(default_factory=dict)
     shape: Any = None
     raw_variables: Mapping[str, Any] = field(default_factory=dict)

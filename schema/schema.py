@@ -12,7 +12,7 @@ from strawberry.types.execution import ExecutionContext
 
 from schema import mapping
 from schema.descriptions import describe
-from schema.executor import DiscreetExecutor, FragmentExecutor
+from schema.executor import FragmentExecutor
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -45,14 +45,14 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def build_schema(*, discreet: bool = False) -> Schema:
-    """The schema, made once a process, checked against tables and policy; a discreet one suggests no names."""
+def build_schema() -> Schema:
+    """The schema, made once a process, checked against tables and policy."""
     schema = Schema(
         Query,
         Mutation,
         types=[Contact, Opportunity, TicketComment],
         extensions=[KeptDocument],
-        execution_context_class=DiscreetExecutor if discreet else FragmentExecutor,
+        execution_context_class=FragmentExecutor,
         config=StrawberryConfig(scalar_map=_scalars()),
     )
     mapping.check(schema.graphql)
