@@ -57,6 +57,6 @@ class RateLimitedError(ApiError):
 
 
 class PersistedQueryNotFoundError(ApiError):
-    """The document of a hash is not known here, or only registered documents are run: send it in full, or register it."""
+    """The document of a hash is not known, or only registered documents are run: send it in full, or register it."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"

@@ -13,11 +13,11 @@ class FragmentExecutor(StrawberryGraphQLCoreExecutionContext):
     _without_data = False
 
     @classmethod
-    def build(cls, schema: Any, document: Any, root_value: Any, context_value: Any, *rest: Any, **options: Any) -> Any:
+    def build(cls, *arguments: Any, **options: Any) -> Any:
         """An executor for one operation, or what is wrong with its variables; whether with suggestions, the document
         says."""
-        options["hide_suggestions"] = context_value.document.discreet
-        return super().build(schema, document, root_value, context_value, *rest, **options)
+        context = options["context_value"] if "context_value" in options else arguments[3]
+        return super().build(*arguments, **{**options, "hide_suggestions": context.document.discreet})
 
     def complete_value(self, return_type: Any, nodes: Any, info: Any, path: Any, result: Any, *rest: Any) -> Any:
         """The value of a field as it stands in the response."""

@@ -105,6 +105,6 @@ def _entries(said: Any, path: Path) -> list[tuple[str, str]]:
     found = [(id, text) for id, text in pairs if isinstance(id, str) and isinstance(text, str)]
     if not found or len(found) != len(pairs):
         raise TrustedDocumentsError(
-            f"{path} is no manifest: it has to be a JSON object of SHA-256 and document, or one with Apollo's operations."
+            f"{path} is no manifest: it has to be a JSON object of SHA-256 and document, or have Apollo's operations."
         )
     return found

@@ -1,4 +1,4 @@
-"""No page of another site can ask in the name of its visitor (CSRF), by whatever a browser sends without a preflight."""
+"""No page of another site can ask in the name of its visitor (CSRF), without a preflight."""
 
 import httpx
 import orjson
@@ -29,7 +29,7 @@ def refused(response: httpx.Response, status: int) -> None:
 async def test_a_post_of_another_type_than_json_is_refused(
     api: Api, signed: dict[str, str], kind: str, preflighted: bool
 ) -> None:
-    """A form can send three types, and a request without a body none; multipart is not taken at all (CVE-2024-47082)."""
+    """A form can send three types, an empty request none. Multipart is not taken at all (CVE-2024-47082)."""
     headers = {**signed, **COOKIE, **({"content-type": kind} if kind else {})}
     if preflighted:
         headers["apollo-require-preflight"] = "true"

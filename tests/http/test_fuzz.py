@@ -1,4 +1,4 @@
-"""Hostile operations by anybody, on a shop to write to: never a fault of ours, never a row that the caller does not see.
+"""Hostile operations by anybody, never a fault of ours, never a row that the caller may not see.
 
 ``RAPPORT_FUZZ_EXAMPLES`` says how many; thousands take minutes.
 """
