@@ -190,7 +190,10 @@ async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:
 
 async def _load_demo(url: str, customers: int) -> None:
     with progress_bar() as watch:
-        report = await load_demo(url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch)
+        zone = get_settings().shop_timezone
+        report = await load_demo(
+            url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch, shop_timezone=zone
+        )
     rows = sum(report.counts.values())
     console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")
 

@@ -357,7 +357,7 @@ _TAKEN = {
     "uq_customers_code": "code",
     "uq_products_sku": "sku",
     "uq_stages_name": "name",
-    "pk_external_refs": "external_refs",
+    "uq_external_refs_live": "external_refs",
 }
 
 
@@ -370,8 +370,9 @@ def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     if deed.within is not None and attribute in deed.within.given.values:
         deed = deed.within
     if deed.action == "restore" or (deed.target is not None and attribute not in deed.given.values):
-        said = f"The {attribute} of this {deed.entity.__name__} is taken by now: change that of the live one first."
-        return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": attribute}))
+        name = field_name(attribute)
+        said = f"The {name} of this {deed.entity.__name__} is taken by now: change that of the live one first."
+        return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": name}))
     if attribute not in deed.given.values:
         return NumberTakenError()
     name = deed.given.at(attribute)[-1]

@@ -267,7 +267,7 @@ RECORDED = {
 def _typed_id(row: Any) -> Any:
     prefix = case(
         *(
-            (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'"))
+            (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'", Text))
             for name, prefix in RECORDED.items()
         )
     )

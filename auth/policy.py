@@ -208,6 +208,9 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 **_SHOP,
             },
         ),
+        # SUPPORT writes every field of a contact, also those that it reads masked: whoever has a caller on the line
+        # puts down a new address without being shown the old one. Writing shows nothing of what was there, and is on
+        # record.
         "SUPPORT": BuiltInRole(
             "Answers tickets: sees a customer's details where somebody else gave it the customer's ticket.",
             {

@@ -227,7 +227,10 @@ class Rights:
         grant = self._grants.get((row.type, "history"))
         if grant is None or not self._in_scope(row, grant.rows):
             return []
-        return [event for event in self.rows.all("AuditEvent") if event.record_id == row.id]
+        ids = {row.id}
+        if row.type == "Customer":
+            ids |= {other.id for other in self.rows.all("Customer") if other.merged_into_id == row.id}
+        return [event for event in self.rows.all("AuditEvent") if event.record_id in ids]
 
     def one(self, row: Row | None, relation: str) -> Row | None:
         """The related row as the caller sees it, or None."""
