@@ -20,7 +20,7 @@ from app.mail import Mailer
 from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
-from app.secret import server_secret
+from app.secret import former_secrets, server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
@@ -30,17 +30,23 @@ from auth.exporting import Exporter
 from auth.gate import Gate
 from auth.letters import Letters
 from auth.loading import AccessCache
+from auth.oidc_provider import Provider
 from auth.passwords import Passwords
 from auth.refresh_tokens import RefreshTokens
+from auth.second_factors import SecondFactors
 from auth.sessions import Sessions
 from auth.signing_in import SignIn
+from auth.single_sign_on import SingleSignOn
 from auth.throttling import Throttle
 from auth.tokens import AccessTokens
 from schema.callers import Callers
 from schema.context import Services
+from schema.cookies import REFRESH_PATH
 from schema.downloads import PREFIX, Downloads
 from schema.planning import Planner
 from schema.schema import build_schema
+from schema.signing_on import PREFIX as ON_PREFIX
+from schema.signing_on import SigningOn
 from schema.view import GraphQLView
 
 
@@ -50,10 +56,12 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"] == "/graphql":
+        if scope["type"] == "http" and scope["path"] in ("/graphql", REFRESH_PATH):
             await self.state.server.view(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self.state.server.downloads(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(ON_PREFIX):
+            await self.state.server.signing_on(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -67,14 +75,16 @@ class Server:
         self.reader = reader
         self.writers = writers
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
-        self.tokens = AccessTokens(secret, settings.access_token_seconds)
-        self.accesses = AccessCache(reader.lanes)
+        former = former_secrets(settings)
+        self.tokens = AccessTokens(secret, settings.access_token_seconds, former)
+        self.accesses = AccessCache(reader.lanes, settings.second_factor_roles)
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
-        self.refresh_tokens = RefreshTokens(secret)
-        sessions = Sessions(self.tokens, self.refresh_tokens, settings.refresh_token_seconds)
+        self.refresh_tokens = RefreshTokens(secret, former)
+        sessions = Sessions(writers, self.tokens, self.refresh_tokens, settings)
+        factors = SecondFactors(secret, former, settings.shop_name)
         throttle = Throttle(writers)
-        sign_in = SignIn(writers, self.passwords, throttle, sessions)
+        sign_in = SignIn(writers, self.passwords, throttle, sessions, factors)
         self.letters = Letters(Mailer(settings), settings)
         password_changes = PasswordChanges(writers, self.passwords, throttle, self.letters, settings.shop_name)
         shop = Shop(settings.shop_currency, settings.shop_timezone)
@@ -83,20 +93,31 @@ class Server:
         audit = self.audit = AuditLog(writers)
         links = ExportLinks(writers, secret, settings.export_link_seconds)
         rates = Rates.of(settings)
+        sign_on = None
+        if settings.oidc_issuer is not None:
+            back = f"{settings.public_url.rstrip('/')}{ON_PREFIX}callback"
+            client = (settings.oidc_client_id, settings.oidc_client_secret, back, settings.oidc_scopes)
+            sign_on = SingleSignOn(writers, sessions, factors, Provider(settings.oidc_issuer, *client), secret)
+        self.signing_on = SigningOn(sign_on, production=settings.production)
         services = Services(
             settings,
             reader,
             self.accesses,
             self.planner,
             sign_in,
+            sessions,
             self.gate,
             bulk,
             audit,
             rates,
             links,
             password_changes,
+            writers,
+            self.passwords,
+            factors,
+            throttle,
         )
-        self.view = GraphQLView(schema, services, Callers(self.tokens))
+        self.view = GraphQLView(schema, services, Callers(self.tokens, production=settings.production))
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 
