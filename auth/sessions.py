@@ -44,6 +44,10 @@ _RENEW = """
     UPDATE sessions SET generation = $2, last_used_at = $3, expires_at = $4, ip = $5, user_agent = $6 WHERE id = $1
 """
 _END = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
+_END_WITH_PARENT = """
+    UPDATE sessions SET revoked_at = $2
+    WHERE id = (SELECT coalesce(parent_id, id) FROM sessions WHERE id = $1) AND revoked_at IS NULL
+"""
 _END_ALL = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL"
 # Sessions that an admin has opened as the user are shown to that admin only, and only the one in use.
 _LIST = """
@@ -143,14 +147,15 @@ class Sessions:
             await write_events(connection, told)
             return self._signed(principal, generation, found["refresh_seed"], until)
 
-    async def end(self, principal: Principal, origin: Origin) -> None:
-        """Sign out: the session ends, for the next statement of every worker, and those opened from it with it."""
+    async def end(self, principal: Principal, origin: Origin, *, wholly: bool = False) -> None:
+        """Sign out: the session ends, for the next statement of every worker, and those opened from it with it;
+        ``wholly`` where one that was opened as somebody else is to take the session with it from which it was."""
         assert principal.session_id is not None
         now, id = utcnow(), principal.session_id
 
         async def end() -> None:
             async with self._writers.transaction() as connection:
-                if await connection.execute(_END, id, now) != "UPDATE 0":
+                if await connection.execute(_END_WITH_PARENT if wholly else _END, id, now) != "UPDATE 0":
                     await write_events(connection, _event(origin, principal, now, "signOut", session=id))
 
         await _repeated(end)

@@ -9,6 +9,17 @@ branch_labels = None
 depends_on = None
 
 TRIGGERS = (
+    # Who is made inactive is signed out for good: made active again, one signs in again.
+    """
+    CREATE OR REPLACE FUNCTION end_impersonations_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE sessions SET revoked_at = now()
+        WHERE revoked_at IS NULL AND (
+            impersonator_id = NEW.id OR (user_id = NEW.id AND (impersonator_id IS NOT NULL OR NOT NEW.active))
+        );
+        RETURN NULL;
+    END $$
+    """,
     # Whether a role's users may go on depends on it.
     """
     CREATE FUNCTION change_second_factor() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -68,3 +79,13 @@ def downgrade() -> None:
     op.drop_table("recovery_codes")
     op.drop_table("second_factors")
     op.execute("DROP FUNCTION change_second_factor()")
+    op.execute(
+        """
+        CREATE OR REPLACE FUNCTION end_impersonations_of_user() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE sessions SET revoked_at = now()
+            WHERE impersonator_id IS NOT NULL AND revoked_at IS NULL AND (impersonator_id = NEW.id OR user_id = NEW.id);
+            RETURN NULL;
+        END $$
+        """
+    )

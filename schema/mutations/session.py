@@ -96,7 +96,7 @@ class SessionMutations:
         assert isinstance(session, SignedIn)
         if context.caller.by_cookie and context.caller.principal is not None:
             # The browser forgets the session that it had: nobody is to go on with it.
-            await context.services.sessions.end(context.caller.principal, context.origin())
+            await context.services.sessions.end(context.caller.principal, context.origin(), wholly=True)
         return await _opened(info, session)
 
     @strawberry.mutation

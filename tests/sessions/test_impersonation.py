@@ -245,6 +245,17 @@ async def test_in_a_browser_ones_own_session_comes_back_by_its_refresh_token(off
     assert signed_in(await browser.post(WHO, **MODE), "ADMIN")
 
 
+async def test_who_signs_in_while_acting_ends_both_sessions_of_before(office: Office) -> None:
+    browser = Browser(office)
+    await browser.sign_in("ADMIN")
+    await browser.post(IMPERSONATE, {"id": office.typed("SALES"), "reason": REASON}, **MODE)
+    await browser.sign_in("SUPPORT")
+    sessions = await office.db.fetch(
+        "SELECT user_id FROM sessions WHERE revoked_at IS NULL AND created_at > '2021-01-01'"
+    )
+    assert [row["user_id"] for row in sessions] == [office.people["SUPPORT"]]
+
+
 async def test_a_repeated_request_opens_no_second_session(office: Office) -> None:
     admin = await office.sign_in("ADMIN")
     variables = {"id": office.typed("SALES"), "reason": REASON}

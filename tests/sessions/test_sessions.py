@@ -329,6 +329,20 @@ async def test_two_objects_of_one_name_do_not_share_what_they_show(office: Offic
 # What an old token is worth
 
 
+async def test_who_is_made_inactive_signs_in_again_afterwards(office: Office) -> None:
+    tokens = await office.sign_in("SALES")
+    for api in (0, 1):
+        assert signed_in(await office.ask(WHO, tokens.access, api=api), "SALES")
+    await office.db.execute("UPDATE users SET active = false WHERE name = 'SALES'")
+    for api in (0, 1):
+        assert refused(await office.ask(STAGES, tokens.access, api=api)) == [("UNAUTHENTICATED", "disabled")]
+    await office.db.execute("UPDATE users SET active = true WHERE name = 'SALES'")
+    for api in (0, 1):
+        assert refused(await office.ask(STAGES, tokens.access, api=api)) == ENDED
+    assert not_renewed(await office.refresh(tokens.refresh))
+    assert signed_in(await office.ask(WHO, (await office.sign_in("SALES")).access), "SALES")
+
+
 async def test_a_token_from_before_a_demotion_has_the_rights_of_after(office: Office) -> None:
     tokens = await office.sign_in("ADMIN2")
     document = "{ auditEvents(first: 1) { nodes { id } } }"
