@@ -23,7 +23,7 @@ from app.rates import Rates
 from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
 from app.redis_budgets import RedisStore
-from app.secret import server_secret
+from app.secret import former_secrets, server_secret
 from app.settings import Settings
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
@@ -33,20 +33,26 @@ from auth.exporting import Exporter
 from auth.gate import Gate
 from auth.letters import Letters
 from auth.loading import AccessCache
+from auth.oidc_provider import Provider
 from auth.passwords import Passwords
 from auth.refresh_tokens import RefreshTokens
+from auth.second_factors import SecondFactors
 from auth.sessions import Sessions
 from auth.signing_in import SignIn
+from auth.single_sign_on import SingleSignOn
 from auth.throttling import Throttle
 from auth.tokens import AccessTokens
 from schema.callers import Callers
 from schema.context import Services
+from schema.cookies import REFRESH_PATH
 from schema.documents import Documents
 from schema.downloads import PREFIX, Downloads
 from schema.front import Front
 from schema.persisted import read_manifest
 from schema.planning import Planner
 from schema.schema import build_schema
+from schema.signing_on import PREFIX as ON_PREFIX
+from schema.signing_on import SigningOn
 from schema.view import GraphQLView
 
 
@@ -66,10 +72,12 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/graphql":
+        if scope["path"] in ("/graphql", REFRESH_PATH):
             await self.state.server.view(scope, receive, send)
         elif scope["path"].startswith(PREFIX):
             await self.state.server.downloads(scope, receive, send)
+        elif scope["path"].startswith(ON_PREFIX):
+            await self.state.server.signing_on(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -83,14 +91,16 @@ class Server:
         self.reader = reader
         self.writers = writers
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
-        self.tokens = AccessTokens(secret, settings.access_token_seconds)
-        self.accesses = AccessCache(reader.lanes)
+        former = former_secrets(settings)
+        self.tokens = AccessTokens(secret, settings.access_token_seconds, former)
+        self.accesses = AccessCache(reader.lanes, settings.second_factor_roles)
         schema = build_schema()
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
-        self.refresh_tokens = RefreshTokens(secret)
-        sessions = Sessions(self.tokens, self.refresh_tokens, settings.refresh_token_seconds)
+        self.refresh_tokens = RefreshTokens(secret, former)
+        sessions = Sessions(writers, self.tokens, self.refresh_tokens, settings)
+        factors = SecondFactors(secret, former, settings.shop_name)
         throttle = Throttle(writers)
-        sign_in = SignIn(writers, self.passwords, throttle, sessions)
+        sign_in = SignIn(writers, self.passwords, throttle, sessions, factors)
         self.letters = Letters(Mailer(settings), settings)
         password_changes = PasswordChanges(writers, self.passwords, throttle, self.letters, settings.shop_name)
         shop = Shop(settings.shop_currency, settings.shop_timezone)
@@ -99,21 +109,33 @@ class Server:
         audit = self.audit = AuditLog(writers)
         links = ExportLinks(writers, secret, settings.export_link_seconds)
         rates = Rates.of(settings)
+        sign_on = None
+        if settings.oidc_issuer is not None:
+            back = f"{settings.public_url.rstrip('/')}{ON_PREFIX}callback"
+            client = (settings.oidc_client_id, settings.oidc_client_secret, back, settings.oidc_scopes)
+            sign_on = SingleSignOn(writers, sessions, factors, Provider(settings.oidc_issuer, *client), secret)
+        self.signing_on = SigningOn(sign_on, production=settings.production)
         services = Services(
             settings,
             reader,
             self.accesses,
             self.planner,
             sign_in,
+            sessions,
             self.gate,
             bulk,
             audit,
             rates,
             links,
             password_changes,
+            writers,
+            self.passwords,
+            factors,
+            throttle,
         )
         self.budgets = Budgets(RedisStore.open(settings.redis_url) if settings.redis_url else DatabaseStore(writers))
-        self.view = GraphQLView(schema, services, Callers(self.tokens), self.budgets)
+        callers = Callers(self.tokens, production=settings.production)
+        self.view = GraphQLView(schema, services, callers, self.budgets)
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 

@@ -43,11 +43,19 @@ def server_secret(settings: Settings) -> str:
     return path.read_text()
 
 
+def former_secrets(settings: Settings) -> tuple[str, ...]:
+    """The secrets that came before, the latest first."""
+    for each in settings.former_secrets:
+        if len(each) < SHORTEST:
+            raise WeakSecretError(f"A former secret has {len(each)} characters: use {SHORTEST} or more.")
+    return settings.former_secrets
+
+
 def audit_secrets(settings: Settings) -> list[str]:
     """The secrets from which the keys of the audit log are derived, the present one first.
 
     Without a secret of its own, the log is sealed with the server's. That one stays good for the seals made until
-    then, once it has one.
+    then, once it has one; so do the server's former ones.
     """
     given = [*([settings.audit_key] if settings.audit_key is not None else []), *settings.audit_former_keys]
     for each in given:
@@ -56,5 +64,5 @@ def audit_secrets(settings: Settings) -> list[str]:
         if settings.production and guessable(each):
             raise WeakSecretError("A key of the audit log can be guessed: in production, give random characters.")
     if settings.audit_key is None:
-        return [server_secret(settings), *given]
-    return [*given, server_secret(settings)]
+        return [server_secret(settings), *given, *former_secrets(settings)]
+    return [*given, server_secret(settings), *former_secrets(settings)]

@@ -34,6 +34,10 @@ class Settings(BaseSettings):
         default=None,
         description="The key that signs tokens and cursors, 32 characters or more; made and kept in development.",
     )
+    former_secrets: tuple[str, ...] = Field(
+        default=(),
+        description="Secrets that signed what is still about, the latest first, as a JSON list: nobody is signed out.",
+    )
     audit_key: str | None = Field(
         default=None,
         description="The key that seals the audit log, 32 characters or more; absent, it is made of the secret.",
@@ -62,6 +66,27 @@ class Settings(BaseSettings):
 
     access_token_seconds: int = Field(default=900, gt=0, description="Life of an access token.")
     refresh_token_seconds: int = Field(default=2_592_000, gt=0, description="Life of a refresh token.")
+    refresh_grace_seconds: int = Field(
+        default=10, ge=0, le=60, description="Seconds in which a refresh token that comes again gets the same answer."
+    )
+    session_seconds: int = Field(
+        default=7_776_000, gt=0, description="Life of a session, however often it is renewed: then one signs in again."
+    )
+    impersonation_seconds: int = Field(
+        default=1_800, gt=0, le=28_800, description="Life of a session that an admin opens as somebody else."
+    )
+    second_factor_roles: tuple[str, ...] = Field(
+        default=(), description="Roles whose users need a second factor, as a JSON list of their names."
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="The OpenID provider by which people may sign in, as its discovery document names it."
+    )
+    oidc_client_id: str = Field(default="rapport", description="What that provider knows this server as.")
+    oidc_client_secret: str | None = Field(default=None, description="The secret that goes with it, if there is one.")
+    oidc_scopes: str = Field(default="openid email", description="What the provider is asked for, email included.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="Where browsers reach this server, for the provider's way back."
+    )
     password_workers: int = Field(default=1, ge=1, description="Passwords hashed at once, each for about 0.1 s.")
     password_queue: int = Field(default=50, ge=1, description="Sign-ins that may wait for hashing; more are refused.")
 
@@ -186,6 +211,14 @@ class Settings(BaseSettings):
                 "It has to be an address, or a name and an address, such as Rapport <rapport@shop.example>"
             )
         return sender
+
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _is_safe(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https:")
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("It has to begin with https://, but for this machine itself")
+        return url
 
     @property
     def production(self) -> bool:

@@ -58,6 +58,10 @@ class Granted:
 Grants = Mapping[str, Mapping[str, Granted]]
 
 
+class RightsChangedError(Exception):
+    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
+
+
 class Rights:
     """What a role (with or without a team, through a token or not) may do; shared by all who may do the same."""
 
@@ -142,11 +146,29 @@ class Rights:
             for rule in self.rules(entity, attribute)
         )
 
+    def lacking(self, others: Grants) -> tuple[str, str] | None:
+        """A right, as entity and action, that somebody with the grants ``others`` has and that is not here in full: on
+        all rows, for what are own rows and the team's are those of another person, and for each field at least as much
+        on every row as there is on any."""
+        for entity, actions in sorted(others.items()):
+            for action, granted in sorted(actions.items()):
+                own = self.grants.get(entity, {}).get(action)
+                if own is None or own.rows is not RowScope.ALL:
+                    return entity, action
+                for name, rule in granted.fields.items():
+                    there, here = _simplified(rule, granted.rows), own.fields.get(name, _NOTHING)
+                    here = _simplified(here, own.rows)
+                    most = max(_LEVEL[there.access], _LEVEL[there.otherwise])
+                    if most > min(_LEVEL[here.access], _LEVEL[here.otherwise]):
+                        return entity, action
+        return None
+
     def hidden(self, entity: type[Row], attribute: str) -> bool:
         """Whether nothing of the value is shown on any row."""
         return any(rule.access is rule.otherwise is FieldAccess.HIDDEN for rule in self.rules(entity, attribute))
 
 
+_LEVEL = {FieldAccess.HIDDEN: 0, FieldAccess.MASKED: 1, FieldAccess.READ: 2}
 _NOTHING = FieldRule(FieldAccess.HIDDEN, RowScope.ALL, FieldAccess.HIDDEN)
 
 

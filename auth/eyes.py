@@ -15,7 +15,8 @@ from app.models.enums import FieldAccess
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.likeness import normal, sought
 from app.reading.read import Operand
-from auth.access import Access
+from auth.access import Access, RightsChangedError
+from auth.loading import GRANTS, compiled_grants
 from auth.rows import RowLoader
 from auth.scopes import in_scope
 
@@ -80,6 +81,16 @@ class Eyes:
             statement.sql, *statement.arguments({attribute: value}, self._access.arguments)
         )
         return loaded(entity, tuple(found[0])) if found else None
+
+    async def exceeding(self, role_id: UUID, *, in_team: bool) -> tuple[str, str] | None:
+        """A right, as entity and action, that users of a role have and the caller lacks. Whoever keeps the role from
+        changing finds it as it is; RightsChangedError where the caller's own rights are no longer those at hand."""
+        version, _ = await self._rows.one_each(self._connection, self._access, (), {})
+        if version != self._access.loaded_version:
+            raise RightsChangedError
+        return self._access.rights.lacking(
+            compiled_grants(await self._connection.fetch(GRANTS, role_id), in_team=in_team)
+        )
 
     async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
         """Whether the action covers a row of whatever state."""

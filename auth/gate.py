@@ -21,7 +21,7 @@ from app.domain.work import Actor, RightMissingError, Shop, Work
 from app.errors import ForbiddenError
 from app.models.base import Row, utcnow
 from app.models.enums import FieldAccess, RowScope
-from auth.access import Access, field_name
+from auth.access import Access, RightsChangedError, field_name
 from auth.audit import Origin
 from auth.eyes import Eyes, Looks
 from auth.flush import flush
@@ -40,10 +40,6 @@ Rule = Callable[[Work, Any, Given], Awaitable[Any]]
 A record that an input names and that the caller may not see is a problem noted already, and None in ``given.rows``: a
 rule notes its own problems, calls ``work.problems.refuse()``, and only then looks at those rows.
 """
-
-
-class RightsChangedError(Exception):
-    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
 
 
 class NumberTakenError(Exception):

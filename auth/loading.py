@@ -6,6 +6,7 @@ whoever finds them different calls ``reload``.
 
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,9 @@ _CALLER = """
            $3::uuid IS NULL OR coalesce(i.active AND EXISTS (
                SELECT FROM grants m WHERE m.role_id = i.role_id AND m.entity = 'User' AND m.action = 'impersonate'
            ), false) AS may_impersonate,
+           EXISTS (
+               SELECT FROM second_factors d WHERE d.user_id = u.id AND d.confirmed_at IS NOT NULL
+           ) AS second_factor,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
     FROM users u JOIN roles r ON r.id = u.role_id
     LEFT JOIN sessions s ON s.id = $2 AND s.user_id = u.id AND s.impersonator_id IS NOT DISTINCT FROM $3
@@ -35,6 +39,11 @@ _CALLER = """
     WHERE u.id = $1
 """
 
+GRANTS = """
+    SELECT g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
+    FROM grants g LEFT JOIN field_grants f ON f.grant_id = g.id WHERE g.role_id = $1
+"""
+"""The grants of a role, as ``compiled_grants`` takes them."""
 
 _OWNED = """
     SELECT count(*) > $3 FROM (
@@ -58,8 +67,9 @@ class AccessCache:
 
     wide_from = 4.4
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, second_factor_roles: Collection[str] = ()) -> None:
         self._pool = pool
+        self._second_factor_roles = frozenset(second_factor_roles)
         self._wide: OrderedDict[UUID, tuple[bool, float]] = OrderedDict()
         self._callers: OrderedDict[Principal, Access] = OrderedDict()
         self._rights: OrderedDict[tuple[UUID, int, bool], Rights] = OrderedDict()
@@ -77,8 +87,9 @@ class AccessCache:
         """The caller's rights if they are loaded already."""
         return self._callers.get(principal)
 
-    async def reload(self, principal: Principal) -> Access:
-        """The caller's rights as they are now."""
+    async def reload(self, principal: Principal, *, enrolling: bool = False) -> Access:
+        """The caller's rights as they are now. Where its role asks for a second factor that it has not, it has none,
+        unless it is ``enrolling`` one."""
         self._callers.pop(principal, None)
         user_id = principal.user_id
         # One statement sees one moment, so that the version belongs to the grants and to the session.
@@ -90,6 +101,9 @@ class AccessCache:
             raise UnauthenticatedError("This account is disabled.", reason="disabled")
         if principal.session_id is not None:
             _check_session(caller)
+            if self._lacks_second_factor(principal, caller) and not enrolling:
+                said = f"The role {caller['role_name']} needs a second factor: call enrolSecondFactor first."
+                raise UnauthenticatedError(said, reason="secondFactor")
         key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None)
         rights = self._rights.get(key)
         if rights is None:
@@ -99,8 +113,14 @@ class AccessCache:
         wide = await self._is_wide(user_id, caller["team_id"], rights)
         role_id, name, version = caller["role_id"], caller["role_name"], caller["version"]
         access = Access(principal, role_id, name, caller["team_id"], version, rights, wide)
-        self._keep(self._callers, principal, access)
+        if not enrolling:
+            self._keep(self._callers, principal, access)
         return access
+
+    def _lacks_second_factor(self, principal: Principal, caller: Any) -> bool:
+        """Whether the role asks for one, and the user has none. Whoever acts as the user has given one already."""
+        asked = caller["role_name"] in self._second_factor_roles
+        return asked and not caller["second_factor"] and principal.impersonator_id is None
 
     async def _is_wide(self, user_id: UUID, team_id: UUID | None, rights: Rights) -> bool:
         """Whether the caller owns so many customers that its pages are better sought in their order."""

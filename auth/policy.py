@@ -44,7 +44,7 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
-            "AuditEvent": "at actor action entity entityId outcome changes ip userAgent requestId",
+            "AuditEvent": "at actor impersonator action entity entityId outcome changes ip userAgent requestId",
         }.items()
     }
 )
@@ -167,6 +167,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
+                "User": _read(ALL) | _may(ALL, "impersonate signOut resetSecondFactor"),
             },
         ),
         "AUDITOR": BuiltInRole(

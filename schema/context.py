@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from graphql import FieldNode, GraphQLObjectType
 
+from app.db.lanes import Lanes
 from app.errors import ForbiddenError, UnauthenticatedError
 from app.models.base import Row
 from app.rates import Rates
@@ -23,7 +24,11 @@ from auth.changing_passwords import PasswordChanges
 from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.loading import AccessCache
+from auth.passwords import Passwords
+from auth.second_factors import SecondFactors
+from auth.sessions import Sessions
 from auth.signing_in import SignIn
+from auth.throttling import Throttle
 from schema.callers import Caller
 from schema.documents import Document, Operation
 from schema.paying import Payment
@@ -41,12 +46,17 @@ class Services:
     accesses: AccessCache
     planner: Planner
     sign_in: SignIn
+    sessions: Sessions
     gate: Gate
     bulk: BulkGate
     audit: AuditLog
     rates: Rates
     export_links: ExportLinks
     password_changes: PasswordChanges
+    writers: Lanes
+    passwords: Passwords
+    second_factors: SecondFactors
+    throttle: Throttle
 
 
 @dataclass(slots=True)
@@ -86,6 +96,12 @@ class Context:
         """The caller's rights as they are now, for what is answered without a statement that would check them."""
         known = await self.access()
         return await self.services.accesses.reload(known.principal)
+
+    async def identify(self) -> Access:
+        """The caller's own, for enrolling the second factor without which its role has no access."""
+        if self.caller.principal is None:
+            return await self.access()
+        return await self.services.accesses.reload(self.caller.principal, enrolling=True)
 
     def origin(self) -> Origin:
         """Who acts, and from where, as the audit log keeps it."""

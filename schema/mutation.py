@@ -12,6 +12,7 @@ from schema.mutations.order import OrderMutations
 from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
+from schema.mutations.second_factor import SecondFactorMutations
 from schema.mutations.session import SessionMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
@@ -30,6 +31,7 @@ class Mutation(
     PasswordMutations,
     PersonMutations,
     ProductMutations,
+    SecondFactorMutations,
     SessionMutations,
     SlaMutations,
     StageMutations,

@@ -37,6 +37,9 @@ class Eyes(Protocol):
     async def exact(self, entity: type[R], action: str, attribute: str, value: str) -> R | None:
         """The live row that has just this email or phone, among those that are seen and that ``action`` covers."""
 
+    async def exceeding(self, role_id: UUID, *, in_team: bool) -> tuple[str, str] | None:
+        """A right, as entity and action, that users of that role have and the actor lacks."""
+
     async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
         """Whether ``action`` covers a row of whatever state."""
 

@@ -22,10 +22,12 @@ UserFilterRef = Annotated["UserFilter", strawberry.lazy("schema.types.user")]
 
 @strawberry.type
 class AuditEvent(Node):
-    """Who did what, when, and from where; ``changes`` holds before and after of each field that the caller may read."""
+    """Who did what, when, and from where; ``changes`` holds before and after of each field that the caller may read.
+    ``impersonator`` is who acted as the actor."""
 
     at: datetime
     actor: UserRef | None
+    impersonator: UserRef | None
     action: str
     entity: str | None
     entity_id: strawberry.ID | None

@@ -23,6 +23,7 @@ class ErrorCode(Enum):
     TOO_LONG = "TOO_LONG"
     OUT_OF_RANGE = "OUT_OF_RANGE"
     IN_USE = "IN_USE"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
 
 
 @strawberry.type

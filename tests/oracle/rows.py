@@ -105,7 +105,7 @@ TO_ONE = {
     "User": {"role": "Role", "team": "Team"},
     "Grant": {"role": "Role"},
     "FieldGrant": {"grant": "Grant"},
-    "AuditEvent": {"actor": "User"},
+    "AuditEvent": {"actor": "User", "impersonator": "User"},
 }
 """Entity → relation → entity it leads to. The column is the relation's name in snake case with ``_id``."""
 

@@ -80,6 +80,7 @@ def add_events(shop: Any, people: tuple[str, ...], times: tuple[datetime, ...]) 
             **{
                 "at": shop.pick(times),
                 "actor_id": shop.maybe(actor, 90),
+                "impersonator_id": shop.labels["admin"] if len(shop.tables.get("audit_events", ())) % 7 == 0 else None,
                 "action": action,
                 "entity": None,
                 "record_id": None,
