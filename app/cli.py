@@ -4,7 +4,6 @@ import asyncio
 import getpass
 import json
 import os
-import re
 import signal
 import socket
 import sys
@@ -20,11 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli_audit import audit_app
+from app.cli_people import role_app, user_activate, user_deactivate, user_list, user_role
 from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
 from app.docs import DocsRefusedError, outdated
+from app.domain.names import email_problem, normal_email, normal_name
 from app.export_file import ExportRefusedError, FileOrder, export_file
 from app.exporting.writers import ExportFormat
 from app.importing.errors import ImportRefusedError
@@ -55,6 +56,11 @@ sla_app = typer.Typer(no_args_is_help=True, help="What is promised for tickets, 
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
+user_app.command(name="list")(user_list)
+user_app.command(name="role")(user_role)
+user_app.command(name="deactivate")(user_deactivate)
+user_app.command(name="activate")(user_activate)
+cli.add_typer(role_app, name="role")
 cli.add_typer(sla_app, name="sla")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")
@@ -325,11 +331,12 @@ def user_add(
         try:
             role_id = await _named(connection, "roles", role)
             team_id = await _named(connection, "teams", team) if team else None
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or len(email) > 320:
-                raise UserMistakeError(f"{email!r} is not an email address.")
+            normal = normal_email(email)
+            if (said := email_problem(normal)) is not None:
+                raise UserMistakeError(f"The email {email!r} {said}")
             if not name.strip() or len(name) > 500:
                 raise UserMistakeError("A user needs a name, of 500 characters at most.")
-            user = {"id": new_id(), "name": name, "email": email, "role_id": role_id, "team_id": team_id}
+            user = {"id": new_id(), "name": normal_name(name), "email": normal, "role_id": role_id, "team_id": team_id}
             try:
                 async with connection.transaction():
                     await connection.execute(

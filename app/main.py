@@ -28,6 +28,7 @@ from app.settings import Settings
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
+from auth.explaining import Explainer
 from auth.export_links import ExportLinks
 from auth.exporting import Exporter
 from auth.gate import Gate
@@ -132,6 +133,8 @@ class Server:
             self.passwords,
             factors,
             throttle,
+            Explainer(reader.lanes),
+            self.letters,
         )
         self.budgets = Budgets(RedisStore.open(settings.redis_url) if settings.redis_url else DatabaseStore(writers))
         callers = Callers(self.tokens, production=settings.production)

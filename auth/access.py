@@ -16,6 +16,8 @@ from app.models.enums import FieldAccess, RowScope
 from app.reading.correlation import there
 from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
+from auth.covering import Granted as Granted
+from auth.covering import Grants
 from auth.models import RECORDED, Role, User
 from auth.policy import ENTITIES, TOLD, FieldRule
 from auth.principal import Principal
@@ -45,17 +47,6 @@ def field_name(attribute: str) -> str:
 def fields_of(entity: type[Row]) -> Mapping[str, str]:
     """The fields of ``entity`` as the API names them, and the attributes behind them."""
     return {name: attribute_name(name) for name in ENTITIES.get(entity.__name__, ())}
-
-
-@dataclass(frozen=True)
-class Granted:
-    """One action on one entity: its rows and, by field of the API, how much of each field."""
-
-    rows: RowScope
-    fields: Mapping[str, FieldRule]
-
-
-Grants = Mapping[str, Mapping[str, Granted]]
 
 
 class RightsChangedError(Exception):

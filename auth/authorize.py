@@ -9,6 +9,7 @@ from app.reading.likeness import COMPARED
 from app.reading.read import (
     All,
     AnyOf,
+    Can,
     Compare,
     Constant,
     Field,
@@ -76,7 +77,7 @@ class _Check:
 
     def _field(self, entity: type[Row], field: Field) -> None:
         match field:
-            case Constant():
+            case Constant() | Can():
                 return
             case Leaf(_, attribute):
                 self._shown(entity, attribute)

@@ -53,9 +53,15 @@ _GUESS = f"""
 
 async def issue(connection: Any, user_id: UUID, purpose: Purpose, now: datetime) -> str:
     """A new code for a user. Only its hash is kept, so this is the only time that it is there to be sent."""
-    code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    await connection.execute(_ISSUE, new_id(), user_id, purpose.value, _hash(code), now, now + LIFE[purpose])
+    code, hashed = fresh()
+    await connection.execute(_ISSUE, new_id(), user_id, purpose.value, hashed, now, now + LIFE[purpose])
     return code
+
+
+def fresh() -> tuple[str, bytes]:
+    """A code that nobody had yet, and its hash."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return code, _hash(code)
 
 
 async def redeem(

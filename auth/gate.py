@@ -25,9 +25,11 @@ from auth.access import Access, RightsChangedError, field_name
 from auth.audit import Origin
 from auth.eyes import Eyes, Looks
 from auth.flush import flush
+from auth.giving import Giving
 from auth.idempotency import Key, claim, remember, remember_refusal
 from auth.loading import AccessCache
 from auth.rows import Found, Lock, RowLoader, Want
+from auth.rows import RightsChangedError as RightsChangedError
 from auth.scopes import FOLLOWERS, WIDTH
 from auth.stale import conflict
 
@@ -76,6 +78,8 @@ class Deed:
     given: Given
     origin: Origin
     target: UUID | None = None
+    named: str = "id"
+    """What the API calls the argument with the target's id."""
     of: type[Row] | None = None
     """The entity of the target, where it is not that of the right: a deed then makes one from the other, and it is
     enough to see the target."""
@@ -166,6 +170,7 @@ class Gate:
                 actor = Actor(access.user_id, access.team_id, scope, access.rights.rows)
                 work = Work(connection, actor, self._shop, utcnow())
                 work.eyes = Eyes(connection, access, self._rows, self._looks)
+                work.giving = Giving(connection, access, self._rows, scope)
                 work.problems.found += deed.problems
                 target = await self._load(connection, deed, access, given, work)
                 record = await deed.rule(work, target, given)
@@ -227,7 +232,9 @@ class Gate:
             at = found["id"]
             if at is None:
                 name = (deed.of or deed.entity).__name__
-                raise RefusedError(Problem(("id",), "NOT_FOUND", f"There is no {name} with this id that you may see."))
+                raise RefusedError(
+                    Problem((deed.named,), "NOT_FOUND", f"There is no {name} with this id that you may see.")
+                )
             self._allowed(deed, access, at)
             target = work.keep(at.row)
             if deed.version is not None and deed.version != target.version:
@@ -354,6 +361,9 @@ _TAKEN = {
     "uq_products_sku": "sku",
     "uq_stages_name": "name",
     "uq_external_refs_live": "external_refs",
+    "uq_users_email_lower": "email",
+    "uq_teams_name": "name",
+    "uq_roles_name": "name",
 }
 
 

@@ -15,8 +15,8 @@ from app.models.enums import FieldAccess, RowScope
 from auth.access import ENTITY_CLASSES, Access, Granted, Rights
 from auth.policy import FieldRule
 from auth.principal import Principal
+from auth.scopes import ONLY_ALL
 
-_ONLY_ALL = {"Stage", "Product", "Team", "SlaPolicy"}
 _KEPT = 10_000
 
 # What has become of that through which the user calls is asked with its rights: a session by $2 and $3; an API token is
@@ -160,7 +160,7 @@ def compiled_grants(rows: list[Any], *, in_team: bool) -> dict[str, dict[str, Gr
         found = RowScope(said)
         if found is RowScope.TEAM and not in_team:
             found = RowScope.OWN
-        return RowScope.NONE if entity in _ONLY_ALL and found is not RowScope.ALL else found
+        return RowScope.NONE if entity in ONLY_ALL and found is not RowScope.ALL else found
 
     grants: dict[str, dict[str, Granted]] = {}
     for row in rows:

@@ -65,6 +65,9 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
             "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
             "urgentFirstResponseMinutes urgentResolutionMinutes",
+            "User": "name email role team",
+            "Team": "name region",
+            "Role": "name description grants",
         }.items()
     }
 )
@@ -167,7 +170,9 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
-                "User": _read(ALL) | _may(ALL, "impersonate signOut resetSecondFactor"),
+                "User": _read(ALL) | _may(ALL, "create update deactivate activate explain impersonate signOut resetSecondFactor"),
+                "Team": _read(ALL) | _may(ALL, "create update delete"),
+                "Role": _read(ALL) | _may(ALL, "create update delete"),
             },
         ),
         "AUDITOR": BuiltInRole(
@@ -177,7 +182,10 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 entity: _read(ALL) | _may(ALL, "export history")
                 for entity in ("Customer", "Contact", "Product", "Opportunity", "Order", "Ticket")
             }
-            | {"TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)}},
+            | {
+                "TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)},
+                "User": _read(ALL) | _may(ALL, "explain"),
+            },
         ),
         "MANAGER": BuiltInRole(
             "Leads a team: sees and works what anyone of the team owns.",
@@ -189,7 +197,8 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 **_orders(TEAM, f"{_SELL} refund export history"),
                 "Ticket": _read(TEAM) | _may(TEAM, f"{_SERVE} assign delete restore bulk export history"),
                 "TicketComment": _may(TEAM, "read readInternal writeInternal"),
-                **_users(TEAM),
+                "User": _users(TEAM)["User"] | _may(TEAM, "create deactivate activate"),
+                "Role": _read(ALL),
                 **_catalogue("export history"),
                 **_SHOP,
             },
@@ -283,3 +292,15 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
     }
 )
 """The built-in roles. ``auth/builtin.py`` writes them into the database at every migration."""
+
+
+ACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        entity: tuple(dict.fromkeys(action for role in POLICY.values() for action in role.grants.get(entity, {})))
+        for entity in ENTITIES
+    }
+)
+"""Every action that there is on an entity: those of the built-in roles, ``read`` first."""
+
+STAFF = ("SALES", "SUPPORT")
+"""The built-in roles that whoever may create users of a team only may give to them, whatever else it has itself."""

@@ -25,6 +25,10 @@ Lock = Literal["KEY SHARE", "NO KEY UPDATE", "UPDATE"]
 _KEPT = 1_000
 
 
+class RightsChangedError(Exception):
+    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """One row that a mutation names under ``name``.
@@ -175,7 +179,8 @@ def _query(access: Access, want: Want, row: Any, at: ColumnElement[bool]) -> Sel
 
 
 def _holds(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    return and_(*conditions) if conditions else literal_column("true")
+    # Whose a row without an owner is cannot be said: that is no.
+    return and_(*conditions).is_(true()) if conditions else literal_column("true")
 
 
 def _itself(value: Any) -> Any:

@@ -6,7 +6,7 @@ test of one row at hand. The bind parameters ``caller`` and ``team`` stand for t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, false, literal_column, or_, select, union_all
@@ -29,10 +29,20 @@ Belongs = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way in which rows belong to somebody: the select of their ids, and the test of one row."""
+    """One way in which rows belong to somebody: the select of their ids, the test of one row, and what it is in words,
+    with {} for what is owned or assigned: the row, or what ``path`` leads to from it."""
 
     ids: Callable[[Belongs], Select[Any]]
     holds: Callable[[Any, Belongs], ColumnElement[bool]]
+    said: str
+    path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """``owns an opportunity of its customer``"""
+        if not self.path:
+            return self.said.format("it")
+        first, *rest = self.path
+        return self.said.format("".join(f"the {name} of " for name in reversed(rest)) + f"its {first}")
 
 
 def caller() -> ColumnElement[Any]:
@@ -64,10 +74,10 @@ def _owned(model: Any) -> Way:
         row = aliased(model)
         return select(row.id).where(belongs(row.owner_id))
 
-    return Way(ids, lambda row, belongs: belongs(row.owner_id))
+    return Way(ids, lambda row, belongs: belongs(row.owner_id), "owns {}")
 
 
-def _customers_of(model: Any, user: str) -> Way:
+def _customers_of(model: Any, user: str, said: str) -> Way:
     """Customers of the live rows of ``model`` that name somebody in the column ``user``."""
 
     def ids(belongs: Belongs) -> Select[Any]:
@@ -78,7 +88,7 @@ def _customers_of(model: Any, user: str) -> Way:
         row = aliased(model)
         return there(row, row.customer_id == customer.id, belongs(getattr(row, user)), row.deleted_at.is_(None))
 
-    return Way(ids, holds)
+    return Way(ids, holds, said)
 
 
 def _opportunities_of_owned_customers() -> Way:
@@ -91,7 +101,7 @@ def _opportunities_of_owned_customers() -> Way:
         customer: Any = aliased(Customer)
         return there(customer, customer.id == row.customer_id, belongs(customer.owner_id))
 
-    return Way(ids, holds)
+    return Way(ids, holds, "owns {}", ("customer",))
 
 
 def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
@@ -106,7 +116,7 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
             customer: Any = aliased(Customer)
             return there(customer, customer.id == row.customer_id, way.holds(customer, belongs))
 
-        return Way(ids, holds)
+        return Way(ids, holds, way.said, ("customer", *way.path))
 
     return tuple(child(way) for way in ways)
 
@@ -116,10 +126,14 @@ def _assigned_tickets() -> Way:
         row: Any = aliased(Ticket)
         return select(row.id).where(belongs(row.assignee_id))
 
-    return Way(ids, lambda row, belongs: belongs(row.assignee_id))
+    return Way(ids, lambda row, belongs: belongs(row.assignee_id), "is assigned {}")
 
 
-_CUSTOMER = (_owned(Customer), _customers_of(Opportunity, "owner_id"), _customers_of(Ticket, "assignee_id"))
+_CUSTOMER = (
+    _owned(Customer),
+    _customers_of(Opportunity, "owner_id", "owns an opportunity of {}"),
+    _customers_of(Ticket, "assignee_id", "is assigned a ticket of {}"),
+)
 
 WAYS: dict[type[Row], tuple[Way, ...]] = {
     Customer: _CUSTOMER,
@@ -132,6 +146,23 @@ acts belong to whoever acted."""
 
 FOLLOWERS = {"Contact", "Order", "Ticket", "StageChange", "OrderLine", "OrderStatusChange", "TicketComment"}
 """Entities of which every row belongs to whomever its parent belongs to (a ticket to its assignee besides)."""
+
+
+ONLY_ALL = ("Stage", "Product", "Team", "SlaPolicy")
+"""Entities whose rows belong to nobody."""
+
+
+def scopes_of(entity: type[Row]) -> tuple[RowScope, ...]:
+    """The rows that a grant on ``entity`` can be for; nobody's team has a role."""
+    if entity.__name__ in ONLY_ALL:
+        return (RowScope.ALL,)
+    return (RowScope.OWN, RowScope.ALL) if entity is Role else (RowScope.OWN, RowScope.TEAM, RowScope.ALL)
+
+
+def field_scopes_of(entity: type[Row]) -> tuple[RowScope, ...]:
+    """The rows on which a field of ``entity`` can be another than elsewhere."""
+    assigned = (RowScope.ASSIGNED,) if entity in (Customer, Contact) else ()
+    return (*assigned, *scopes_of(entity))
 
 
 def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
@@ -178,3 +209,36 @@ def _assigned(entity: type[Row], row: Any) -> ColumnElement[bool]:
         ticket.status != literal_column(f"'{TicketStatus.CLOSED}'"),
         ticket.deleted_at.is_(None),
     )
+
+
+def ways(entity: type[Row], row: Any, scope: RowScope) -> list[tuple[str, ColumnElement[bool]]]:
+    """In which ways ``row`` can be in ``scope``, each in words: together they are ``in_scope``. None for ALL."""
+    if scope in (RowScope.ALL, RowScope.NONE):
+        return []
+    if scope is RowScope.ASSIGNED:
+        what = "was given an unclosed ticket of {} by somebody else"
+        return [(what.format("it" if entity is Customer else "its customer"), _assigned(entity, row))]
+    if entity in _PLAIN:
+        (condition,) = in_scope(entity, row, scope, "row")
+        return [(_PLAIN[entity], condition)]
+    return [(str(way), way.holds(row, _BELONGS[scope])) for way in _all_ways(entity)]
+
+
+_PLAIN: dict[type[Row], str] = {User: "is this user", Role: "has this role", AuditEvent: "did this"}
+
+
+def _all_ways(entity: type[Row]) -> Sequence[Way]:
+    """The ways of an entity that has some, or follows one that has."""
+    known = WAYS.get(entity)
+    if known is not None:
+        return known
+    step = relation(entity, entity.parent or "")
+
+    def through(inner: Way) -> Way:
+        def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
+            parent: Any = aliased(step.target)
+            return there(parent, *step.link(row, parent), inner.holds(parent, belongs))
+
+        return replace(inner, holds=holds, path=(step.name, *inner.path))
+
+    return [through(inner) for inner in _all_ways(step.target)]

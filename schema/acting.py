@@ -37,7 +37,8 @@ class Act:
     ``references`` are the entities that its arguments name beside those that columns of the record refer to,
     ``standing`` the tables of one row that the rule needs to know, by the name under which it finds the row. ``of`` is
     the entity of the ``id`` that it takes, where that is another: what it makes a record of ``entity`` from; ``writes``
-    are then the fields that it fills.
+    are then the fields that it fills. ``options`` are the arguments that are no fields of the record, where there is no
+    input; ``named`` is what the API calls the ``id``.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Act:
         of: type[Row] | None = None,
         writes: Sequence[str] = (),
         standing: Mapping[str, type[Row]] | None = None,
+        options: Sequence[str] = (),
+        named: str = "id",
     ) -> None:
         self.action = action
         self.entity = entity
@@ -62,6 +65,8 @@ class Act:
         self.of = of
         self.writes = writes
         self.standing = standing or {}
+        self.options = options
+        self.named = named
 
     @property
     def guard(self) -> list[FieldExtension]:
@@ -83,10 +88,12 @@ class Act:
         ``answer`` is how the payload's records are read where that is not the way of the read path."""
         context = info.context
         access = await context.access()
-        target: UUID | None = None if id is None else to.record_id(self.of or self.entity, "id")(id)
+        target: UUID | None = None if id is None else to.record_id(self.of or self.entity, self.named)(id)
         said = read_input(
             self.entity, arguments if input is None else input, () if input is None else ("input",), self.references
         )
+        for name in self.options:
+            said.given.options[name] = said.given.values.pop(name, None)
         deed = Deed(
             action=self.action,
             entity=self.entity,
@@ -95,6 +102,7 @@ class Act:
             problems=said.problems,
             origin=context.origin(),
             target=target,
+            named=self.named,
             of=self.of,
             writes=self.writes,
             version=version,

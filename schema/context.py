@@ -21,8 +21,10 @@ from auth.audit import Origin
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
+from auth.explaining import Explainer
 from auth.export_links import ExportLinks
 from auth.gate import Gate
+from auth.letters import Letters
 from auth.loading import AccessCache
 from auth.passwords import Passwords
 from auth.second_factors import SecondFactors
@@ -57,6 +59,8 @@ class Services:
     passwords: Passwords
     second_factors: SecondFactors
     throttle: Throttle
+    explainer: Explainer
+    letters: Letters
 
 
 @dataclass(slots=True)

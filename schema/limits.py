@@ -16,6 +16,7 @@ from app.errors import QueryTooCostlyError
 from app.reading.read import (
     All,
     AnyOf,
+    Can,
     Filter,
     NodesRead,
     Not,
@@ -128,7 +129,7 @@ def _row(read: Read) -> int:
             total += _rows(field.read, many=False)
         elif isinstance(field, ToMany):
             total += _rows(field.read, many=True)
-        elif isinstance(field, SummaryField):
+        elif isinstance(field, SummaryField | Can):
             total += 1
     return total
 

@@ -23,6 +23,9 @@ ENTITY_OF_TYPE: dict[str, type[Row]] = {
     "ExternalRef": models.ExternalRef,
 }
 
+VIEWER_CAN = "viewerCan"
+"""The field that says what the caller may do to the row: it is of no column, and needs no right."""
+
 _RENAMED = {("ExternalRef", "id"): "external_id"}
 _MASKABLE = "String"
 
@@ -53,7 +56,7 @@ def check(schema: GraphQLSchema) -> None:
         if not isinstance(kind, GraphQLObjectType):
             raise SchemaMismatchError(f"{name} is in auth/policy.py, but no file of schema/types defines it.")
         known = set(inspect(entity).all_orm_descriptors.keys()) | set(getattr(entity, "summaries", ()))
-        for field in kind.fields:
+        for field in set(kind.fields) - {VIEWER_CAN}:
             if attribute_of(name, field) not in known:
                 raise SchemaMismatchError(
                     f"{name}.{field} is in schema/types, but {entity.__module__} has no {attribute_of(name, field)}."
@@ -65,7 +68,7 @@ def check(schema: GraphQLSchema) -> None:
 def _check_policy(name: str, kind: GraphQLObjectType) -> None:
     relations = inspect(ENTITY_OF_TYPE[name]).relationships
     by_action = {field for field in kind.fields if field in relations and relation(ENTITY_OF_TYPE[name], field).action}
-    fields, listed = set(kind.fields) - {"id"} - by_action, set(ENTITIES[name])
+    fields, listed = set(kind.fields) - {"id", VIEWER_CAN} - by_action, set(ENTITIES[name])
     for missing in sorted(fields ^ listed):
         where = "is not listed in auth/policy.py" if missing in fields else "is in auth/policy.py, not in schema/types"
         raise SchemaMismatchError(f"{name}.{missing} {where}.")

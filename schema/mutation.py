@@ -12,11 +12,14 @@ from schema.mutations.order import OrderMutations
 from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
+from schema.mutations.role import RoleMutations
 from schema.mutations.second_factor import SecondFactorMutations
 from schema.mutations.session import SessionMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
+from schema.mutations.team import TeamMutations
 from schema.mutations.ticket import TicketMutations
+from schema.mutations.user import UserMutations
 
 
 @strawberry.type
@@ -33,8 +36,11 @@ class Mutation(
     ProductMutations,
     SecondFactorMutations,
     SessionMutations,
+    RoleMutations,
     SlaMutations,
     StageMutations,
+    TeamMutations,
     TicketMutations,
+    UserMutations,
 ):
     """What can be done."""

@@ -12,6 +12,7 @@ from schema.types.audit_verification import AuditVerification
 from schema.types.common import Node
 from schema.types.contact import Contact, ContactConnection, ContactFilter, ContactOrder
 from schema.types.customer import Customer, CustomerConnection, CustomerFilter, CustomerOrder
+from schema.types.explanation import AccessExplanation, explained
 from schema.types.opportunity import Opportunity, OpportunityConnection, OpportunityFilter, OpportunityOrder
 from schema.types.order import Order, OrderConnection, OrderFilter, OrderOrder
 from schema.types.product import Product, ProductConnection, ProductFilter, ProductOrder
@@ -243,3 +244,17 @@ class Query:
     async def audit_verification(self, info: Asked) -> AuditVerification:
         """What the last check of the whole audit log has found, for whoever may read all of it."""
         return await AuditVerification.last(info)
+
+    @strawberry.field
+    async def explain_access(
+        self,
+        info: Asked,
+        entity: str,
+        action: str,
+        user_id: strawberry.ID | None = UNSET,
+        id: strawberry.ID | None = UNSET,
+        field: str | None = UNSET,
+    ) -> AccessExplanation:
+        """Whether you may do that, and by which rules: to some record of the entity, or to the one with that id, as a
+        whole or in a field. With userId, whether somebody else may, for whoever has the right to explain users."""
+        return await explained(info, entity, action, user_id=user_id, id=id, field=field)

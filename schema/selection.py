@@ -25,6 +25,7 @@ from app.errors import BadUserInputError, QueryTooCostlyError
 from app.models.base import Row
 from app.reading.read import (
     EVERYTHING,
+    Can,
     Constant,
     Cursor,
     Edges,
@@ -48,10 +49,11 @@ from app.reading.read import (
     Word,
 )
 from app.reading.relations import relation
+from auth.policy import ACTIONS
 from schema import conversions as to
 from schema.arguments import Given, Variables, arguments
 from schema.filtering import entity_filter
-from schema.mapping import attribute_of, entity_of, rows_type
+from schema.mapping import VIEWER_CAN, attribute_of, entity_of, rows_type
 
 PAGE_DEFAULT, PAGE_MOST, WORDS_MOST, IDS_MOST, ALIKE_MOST = 25, 200, 8, 200, 50
 KEY_BYTES = 63
@@ -229,6 +231,8 @@ class Selection:
         if name == "__typename":
             return Constant(key, kind.name)
         definition = kind.fields[name]
+        if name == VIEWER_CAN:
+            return Can(key, _action(kind.name, arguments(definition, nodes[0], self._variables)["action"]))
         attribute = attribute_of(kind.name, name)
         named = get_named_type(definition.type)
         if named.name == "Money":
@@ -263,6 +267,16 @@ def _alike(given: Mapping[str, Given]) -> int:
 
 def _flag(given: Mapping[str, Given], name: str) -> bool:
     return bool(given[name].value) if name in given else False
+
+
+def _action(entity: str, given: Given) -> str:
+    action: str = given.value
+    if action not in ACTIONS[entity]:
+        shown = action if len(action) <= 60 else f"{action[:60]}…"
+        raise BadUserInputError(
+            f"{entity} has no action {shown!r}: there are {', '.join(ACTIONS[entity])}.", argument=given.name
+        )
+    return action
 
 
 def _fact(info: GraphQLObjectType, key: str, name: str) -> tuple[str, PageFact] | Constant:

@@ -50,6 +50,44 @@ class Eyes(Protocol):
         """Whether the actor may READ ``attribute`` on every row of ``entity`` that it sees."""
 
 
+class Wanted(Protocol):
+    """A grant that is to be given."""
+
+    @property
+    def entity(self) -> str:
+        """What it is about."""
+
+    @property
+    def action(self) -> str:
+        """What may be done."""
+
+    @property
+    def rows(self) -> RowScope:
+        """To which rows."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """How much of each field: ``access`` on the rows of ``on_rows``, ``otherwise`` elsewhere."""
+
+
+class Giving(Protocol):
+    """What the actor may give to others: nobody gives what it does not have."""
+
+    @property
+    def role_id(self) -> UUID:
+        """The actor's own role."""
+
+    async def settle(self) -> None:
+        """Wait until no other change of users and roles is under way; the actor's rights are still the present ones
+        then, or everything starts again."""
+
+    async def refuse_role(self, role_id: UUID, entity: type[Row], action: str, field: str) -> None:
+        """ForbiddenError where the role has more than the actor, who wants to write ``field`` of ``entity``."""
+
+    def refuse_grants(self, grants: Sequence[Wanted], entity: type[Row], action: str, field: str) -> None:
+        """The same for grants."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """What rules need to know of the shop."""
@@ -111,6 +149,7 @@ class Work:
     """One unit of change."""
 
     eyes: Eyes
+    giving: Giving
 
     def __init__(self, connection: Connection, actor: Actor, shop: Shop, now: datetime) -> None:
         self.actor = actor
@@ -171,6 +210,10 @@ class Work:
     def noted(self) -> dict[int, tuple[Any, str, dict[str, Any]]]:
         """The rows that have something noted, by identity: row, action, facts."""
         return self._noted
+
+    def touch(self, row: Row) -> None:
+        """Take a watched row for changed, for what belongs to it has been: its version rises."""
+        self._touched.add(id(row))
 
     def release(self, row: Row) -> None:
         """Watch a row no longer: what became of it has been written otherwise."""

@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     JSON,
+    Boolean,
     ColumnElement,
     Text,
     Uuid,
+    and_,
     case,
     cast,
     column,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
 )
 from sqlalchemy.orm import aliased
 
@@ -37,6 +40,7 @@ from app.reading.pages import connection
 from app.reading.printing import effective, printed, shown
 from app.reading.read import (
     EVERYTHING,
+    Can,
     Constant,
     Field,
     Leaf,
@@ -235,6 +239,8 @@ class Compiler:
                 return self._money(near, field)
             case SummaryField(_, name):
                 return self._summary(near, name)
+            case Can(_, action):
+                return self._can(near, action)
             case ToOne(_, name, read):
                 return self._to_one(near, name, read)
             case ToMany(_, name, read):
@@ -278,6 +284,14 @@ class Compiler:
             value = printed(read.entity, func.max(effective(column, treatment), type_=column.type))
         inner = select(value).select_from(row).where(*self.conditions(read, row, step, "row"))
         return own(inner, row).scalar_subquery()
+
+    def _can(self, near: Near, action: str) -> ColumnElement[bool]:
+        """Whether ``action`` covers the row. A deleted one can be seen and brought back, no more."""
+        conditions = self.sight.covered(near.entity, near.row, action)
+        if near.may_be_deleted and action not in ("read", "restore"):
+            conditions.append(near.row.deleted_at.is_(None))
+        # Whose a row without an owner is cannot be said: that is no.
+        return and_(*conditions).is_(true()) if conditions else literal_column("true", Boolean())
 
     def _to_one(self, near: Near, name: str, read: Read) -> ColumnElement[Any]:
         step = Step(near, relation(near.entity, name))

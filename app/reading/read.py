@@ -161,6 +161,14 @@ class SummaryField:
 
 
 @dataclass(frozen=True, slots=True)
+class Can:
+    """Whether the right to ``action`` covers the row."""
+
+    key: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToOne:
     """The row at the end of a relation, or null; without the right to see any, null only where ``nullable``."""
 
@@ -179,7 +187,7 @@ class ToMany:
     read: "Read"
 
 
-Field = Constant | Leaf | MoneyField | SummaryField | ToOne | ToMany
+Field = Constant | Leaf | MoneyField | SummaryField | Can | ToOne | ToMany
 
 
 @dataclass(frozen=True, slots=True)

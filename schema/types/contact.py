@@ -12,6 +12,7 @@ from strawberry import UNSET
 from schema.types.common import ExternalRef, Node, OrderDirection, PageInfo
 from schema.types.filters import BooleanFilter, DateFilter, DateTimeFilter, IDFilter, StringFilter
 from schema.types.history import HistoryRef, events
+from schema.types.viewer_can import viewer_can
 
 if TYPE_CHECKING:
     from schema.types.customer import Customer, CustomerFilter
@@ -41,6 +42,7 @@ class Contact(Node):
     version: int
     external_refs: list[ExternalRef]
     history: HistoryRef = strawberry.field(resolver=events)
+    viewer_can: bool = strawberry.field(resolver=viewer_can)
 
 
 @strawberry.type

@@ -22,6 +22,7 @@ from schema.types.filters import (
     StringListFilter,
 )
 from schema.types.history import HistoryRef, events
+from schema.types.viewer_can import viewer_can
 
 if TYPE_CHECKING:
     from schema.types.contact import ContactConnection, ContactFilter, ContactListFilter, ContactOrder
@@ -83,6 +84,7 @@ class Customer(Node):
     order_count: int
     last_order_at: datetime | None
     history: HistoryRef = strawberry.field(resolver=events)
+    viewer_can: bool = strawberry.field(resolver=viewer_can)
 
     @strawberry.field
     def contacts(

@@ -21,6 +21,7 @@ from schema.types.filters import (
     StringFilter,
 )
 from schema.types.history import HistoryRef, events
+from schema.types.viewer_can import viewer_can
 
 if TYPE_CHECKING:
     from schema.types.customer import Customer, CustomerFilter
@@ -65,6 +66,7 @@ class Order(Node):
     version: int
     external_refs: list[ExternalRef]
     history: HistoryRef = strawberry.field(resolver=events)
+    viewer_can: bool = strawberry.field(resolver=viewer_can)
 
 
 @strawberry.type

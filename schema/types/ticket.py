@@ -24,6 +24,7 @@ from schema.types.filters import (
     TicketStatusFilter,
 )
 from schema.types.history import HistoryRef, events
+from schema.types.viewer_can import viewer_can
 
 if TYPE_CHECKING:
     from schema.types.contact import Contact, ContactFilter
@@ -72,6 +73,7 @@ class Ticket(Node):
     version: int
     external_refs: list[ExternalRef]
     history: HistoryRef = strawberry.field(resolver=events)
+    viewer_can: bool = strawberry.field(resolver=viewer_can)
 
     @strawberry.field
     def comments(

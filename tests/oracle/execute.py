@@ -227,6 +227,8 @@ class _Run:
             return self._grant(row, name)
         if name == "id":
             return typed_id(row)
+        if name == "viewerCan":
+            return rights.can(row, args["action"])
         if name == "history":
             return self._connection("AuditEvent", rights.history(row), args)
         if row.type == "AuditEvent" and name == "changes":

@@ -8,7 +8,7 @@ from uuid import UUID
 from graphql import GraphQLNonNull, GraphQLObjectType, get_named_type, is_composite_type, is_non_null_type
 from hypothesis import strategies as st
 
-from tests.oracle.checks import PLAIN, PLURAL, SINGLE
+from tests.oracle.checks import ACTIONS, PLAIN, PLURAL, SINGLE
 from tests.oracle.conditions import forbidden_search
 from tests.oracle.execute import Oracle
 from tests.oracle.filters import Chooser, Filters
@@ -160,6 +160,8 @@ class _Writer:
     def askable(self, type_: str, name: str) -> bool:
         """Whether the caller may ask for the field; a wild root does not care."""
         rights = self.rights
+        if name == "viewerCan":
+            return True
         if self.wild or rights is None or type_ not in TABLES or type_ in ("Grant", "FieldGrant") or name == "id":
             users = {("Viewer", "user"), ("Viewer", "impersonator"), ("Viewer", "sessions"), ("Session", "user")}
             return (type_, name) not in users or self.wild or rights is None or rights.has("User")
@@ -316,6 +318,8 @@ class _Writer:
         size = 1
         if scope.type.name == "Query" and name in SINGLE:
             given = self.single(SINGLE[name], definition)
+        elif name == "viewerCan":
+            given = {"action": self.action(scope.type.name)}
         elif name in ("node", "nodes"):
             ids = self.node_ids()
             given = {"id": ids[0]} if name == "node" else {"ids": ids}
@@ -333,6 +337,11 @@ class _Writer:
             if arg not in given and not is_non_null_type(type_) and self.choose.chance(2):
                 texts.append(f"{arg}: {self.values.absent(type_)}")
         return f"({', '.join(texts)})" if texts else "", size
+
+    def action(self, entity: str) -> str:
+        """Mostly an action that somebody has on the entity; now and then one that there is not."""
+        known = ACTIONS[entity].split()
+        return self.choose.pick((*known, "Update", "")) if self.filters.broken else self.choose.pick(tuple(known))
 
     def visible_ids(self, entity: str, *, deleted: bool = False) -> list[str]:
         """The ids of the rows that the caller sees."""

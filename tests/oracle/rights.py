@@ -206,6 +206,13 @@ class Rights:
         sources = (self.access(row, source) for source in SOURCES.get((row.type, field), ()))
         return min((own, *sources), key=RANK.__getitem__)
 
+    def can(self, row: Row, action: str) -> bool:
+        """Whether the grant of ``action`` covers the row. A deleted one can be brought back, and that is all."""
+        grant = self._grants.get((row.type, action))
+        if grant is None or not self._in_scope(row, grant.rows):
+            return False
+        return getattr(row, "deleted_at", None) is None or action in ("read", "restore")
+
     # Values
 
     def value(self, row: Row | None, field: str) -> Any:

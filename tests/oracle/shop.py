@@ -601,6 +601,25 @@ def _spares(shop: _Shop) -> None:
     _opportunity(shop, customer, "deal_stranded", stage_id=gone, deleted_at=TIMES[4])
     change = {"opportunity_id": shop.labels["deal_north"], "changed_at": TIMES[0], "changed_by_id": None}
     shop.add("stage_changes", **change, from_stage_id=gone, to_stage_id=gone)
+    # Somebody else who keeps users, so that the first may be put out, more who are out, and what nobody is in or has.
+    for label, role, team in (
+        ("admin_2", "ADMIN", None),
+        ("retired_2", "SALES", "south"),
+        ("gone", "SUPPORT", "south"),
+    ):
+        shop.record(
+            "users",
+            label,
+            name="Same Name",
+            email=f"{label}@spare.example",
+            active=role == "ADMIN",
+            role_id=shop.labels[f"role_{role}"],
+            team_id=shop.labels[f"team_{team}"] if team else None,
+            last_login_at=None,
+        )
+    for name in ("SPARE", "SPARE 2"):
+        shop.add("roles", f"role_{name}", name=name, description=None, built_in=False, version=3)
+        shop.add("teams", f"team_{name}", name=name, region=None, version=1)
 
 
 async def _roles(connection: asyncpg.Connection, shop: _Shop) -> dict[str, UUID]:

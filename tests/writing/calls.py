@@ -14,7 +14,7 @@ async def call(office: Office, field: str, role: str = "ADMIN", show: str = "id 
     known = SCHEMA.mutation_type.fields[field]
     declared = ", ".join(f"${name}: {known.args[name].type}" for name in arguments)
     passed = ", ".join(f"{name}: ${name}" for name in arguments)
-    (record,) = set(known.type.of_type.fields) - {"errors"}
+    (record,) = set(known.type.of_type.fields) - {"errors", "invited"}
     document = f"mutation({declared}) {{ {field}({passed}) {{ {record} {{ {show} }} {PROBLEM} }} }}"
     answer = await office.do(document, role, **arguments)
     return answer if "errors" in answer else answer["data"][field]

@@ -15,6 +15,7 @@ from tests.writing.deeds import Deed, Office
 from tests.writing.exports import DEEDS as EXPORTS
 from tests.writing.opportunities import DEEDS as OPPORTUNITIES
 from tests.writing.orders import DEEDS as ORDERS
+from tests.writing.people import DEEDS as PEOPLE
 from tests.writing.products import DEEDS as PRODUCTS
 from tests.writing.sla import DEEDS as SLA
 from tests.writing.stages import DEEDS as STAGES
@@ -29,6 +30,7 @@ DEEDS = (
     *EXPORTS,
     *OPPORTUNITIES,
     *ORDERS,
+    *PEOPLE,
     *PRODUCTS,
     *SLA,
     *STAGES,
