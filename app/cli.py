@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli_audit import audit_app
+from app.cli_token import token_app
 from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
@@ -53,6 +54,7 @@ sla_app = typer.Typer(no_args_is_help=True, help="What is promised for tickets, 
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 docs_app = typer.Typer(no_args_is_help=True, help="The parts of README.md and docs/ that are made from the program.")
 cli.add_typer(user_app, name="user")
+cli.add_typer(token_app, name="token")
 cli.add_typer(sla_app, name="sla")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")

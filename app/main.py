@@ -22,6 +22,7 @@ from app.reading.cursors import CursorKeys
 from app.reading.fetch import Reader
 from app.secret import server_secret
 from app.settings import Settings
+from auth.api_tokens import ApiTokens
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
@@ -69,6 +70,7 @@ class Server:
         self.passwords = Passwords(settings.password_workers, settings.password_queue)
         self.tokens = AccessTokens(secret, settings.access_token_seconds)
         self.accesses = AccessCache(reader.lanes)
+        self.api_tokens = ApiTokens(reader.lanes, writers)
         schema = build_schema(discreet=not settings.shows_schema)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         self.refresh_tokens = RefreshTokens(secret)
@@ -96,7 +98,7 @@ class Server:
             links,
             password_changes,
         )
-        self.view = GraphQLView(schema, services, Callers(self.tokens))
+        self.view = GraphQLView(schema, services, Callers(self.tokens, self.api_tokens))
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
 
@@ -104,6 +106,7 @@ class Server:
         """Let everything go."""
         await self.letters.close()
         await self.audit.close()
+        await self.api_tokens.flush()
         self.passwords.close()
         await self.exporter.lanes.close()
         await self.reader.close()
@@ -122,12 +125,14 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Starlett
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         server = await open_server(settings, url)
         app.state.server = server
+        counting = asyncio.create_task(server.api_tokens.run())
         keeping = asyncio.create_task(Keeper(url, settings).run()) if settings.keeper else None
         if alone:
             # What was made at the start stays. The collector need not look through it, a fifth of a second each time.
             gc.collect()
             gc.freeze()
         yield
+        counting.cancel()
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)

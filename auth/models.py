@@ -260,6 +260,7 @@ RECORDED = {
     "Team": "tm",
     "Role": "rol",
     "SlaPolicy": "sla",
+    "ApiToken": "tok",
 }
 """The entities of whose records there may be events, and how their typed ids begin."""
 
@@ -330,6 +331,9 @@ class AuditEvent(Entity, table=True):
 
     actor: User = Relationship(
         sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.actor_id) == User.id", "viewonly": True}
+    )
+    token: ApiToken = Relationship(
+        sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.token_id) == ApiToken.id", "viewonly": True}
     )
 
 

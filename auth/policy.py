@@ -44,7 +44,9 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
-            "AuditEvent": "at actor action entity entityId outcome changes ip userAgent requestId",
+            "ApiToken": "name prefix owner scopes allowedIps expiresAt lastUsedAt requestsToday requestsTotal "
+            "revokedAt createdAt",
+            "AuditEvent": "at actor token action entity entityId outcome changes ip userAgent requestId",
         }.items()
     }
 )
@@ -65,6 +67,7 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
             "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
             "urgentFirstResponseMinutes urgentResolutionMinutes",
+            "ApiToken": "name scopes expiresAt allowedIps",
         }.items()
     }
 )
@@ -132,8 +135,14 @@ _DEAL = "create update move win lose reopen"
 _SELL = "create update pay ship deliver complete cancel"
 _SERVE = "create update comment pending resolve close reopen rate"
 
-
-_SHOP = {"Team": _read(ALL), "SlaPolicy": _read(ALL), "AuditEvent": _read(OWN)}
+# Whoever gets a token's new secret can act as its owner: nobody but the owner does.
+_OWN_TOKENS = _may(OWN, "create rotate")
+_SHOP = {
+    "Team": _read(ALL),
+    "SlaPolicy": _read(ALL),
+    "AuditEvent": _read(OWN),
+    "ApiToken": _read(OWN) | _OWN_TOKENS | _may(OWN, "revoke"),
+}
 
 
 def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:
@@ -167,6 +176,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
+                "ApiToken": _read(ALL) | _OWN_TOKENS | _may(ALL, "revoke"),
             },
         ),
         "AUDITOR": BuiltInRole(
@@ -176,7 +186,8 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 entity: _read(ALL) | _may(ALL, "export history")
                 for entity in ("Customer", "Contact", "Product", "Opportunity", "Order", "Ticket")
             }
-            | {"TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)}},
+            | {"TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)}}
+            | {"ApiToken": _read(ALL) | _OWN_TOKENS | _may(OWN, "revoke")},
         ),
         "MANAGER": BuiltInRole(
             "Leads a team: sees and works what anyone of the team owns.",

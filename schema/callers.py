@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from app.errors import UnauthenticatedError
+from auth.api_tokens import ApiTokens
 from auth.principal import Principal
+from auth.token_secrets import BEGINNING
 from auth.tokens import AccessTokens
 from schema.requests import Headers, Scope
 
@@ -23,8 +25,9 @@ class Callers:
     """Finds out who calls. Whether the session or token is still good is not asked here, but by the caller's first
     statement (see auth/loading.py)."""
 
-    def __init__(self, tokens: AccessTokens) -> None:
+    def __init__(self, tokens: AccessTokens, api_tokens: ApiTokens) -> None:
         self._tokens = tokens
+        self._api_tokens = api_tokens
 
     async def of(self, scope: Scope, headers: Headers) -> Caller:
         """The caller of one HTTP request. It never fails: a stranger is a caller too."""
@@ -34,14 +37,16 @@ class Callers:
         said = headers.text(b"authorization")
         if said:
             try:
-                caller.principal = await self._bearer(said)
+                caller.principal = await self._bearer(said, caller.ip)
             except UnauthenticatedError as error:
                 caller.refusal = error
         return caller
 
-    async def _bearer(self, said: str) -> Principal:
+    async def _bearer(self, said: str, ip: str | None) -> Principal:
         kind, _, token = said.partition(" ")
         if kind.lower() != "bearer":
             raise UnauthenticatedError("Send the token as Authorization: Bearer …", reason="invalid")
-        # API tokens, which begin with rpt_, are told from access tokens here.
-        return self._tokens.verify(token.strip()).principal
+        token = token.strip()
+        if token.startswith(BEGINNING):
+            return await self._api_tokens.verify(token, ip)
+        return self._tokens.verify(token).principal

@@ -1,5 +1,6 @@
 """The caller in the API."""
 
+from dataclasses import replace
 from typing import Any
 
 import strawberry
@@ -10,6 +11,7 @@ from auth.access import Access
 from auth.policy import ENTITIES
 from schema.context import Context
 from schema.resolving import records
+from schema.types.api_token import ApiToken
 from schema.types.role import FieldGrant, Grant
 from schema.types.user import User
 
@@ -20,16 +22,28 @@ class Viewer:
 
     access: strawberry.Private[Access]
     users: strawberry.Private[dict[str, Any]]
+    tokens: strawberry.Private[dict[str, Any]]
 
     @classmethod
     async def of(cls, info: Info[Context, None], access: Access) -> "Viewer":
         """The caller with these rights. Its user is fetched here, so that a refusal is one of the whole root field."""
-        return cls(access=access, users=await records(info, "Viewer", "user", models.User, access.user_id, access))
+        users = await records(info, "Viewer", "user", models.User, access.user_id, access)
+        tokens: dict[str, Any] = {}
+        if access.principal.token_id is not None:
+            itself = replace(access, rights=access.rights.with_tokens)
+            tokens = await records(info, "Viewer", "token", models.ApiToken, access.principal.token_id, itself)
+        return cls(access=access, users=users, tokens=tokens)
 
     @strawberry.field
     def user(self, info: Info[Context, None]) -> User:
         """The caller."""
         found: User = self.users[str(info.path.key)]
+        return found
+
+    @strawberry.field
+    def token(self, info: Info[Context, None]) -> ApiToken | None:
+        """The API token through which the caller calls, whatever its scopes are; null in a session."""
+        found: ApiToken | None = self.tokens.get(str(info.path.key))
         return found
 
     @strawberry.field

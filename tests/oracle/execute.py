@@ -173,6 +173,7 @@ class _Run:
         if name == "viewer":
             return {
                 "user": rights.user,
+                "token": None,
                 "permissions": [self._meant(grant, "rows") for grant in self._grants(rights.role)],
             }
         if name == "node":
