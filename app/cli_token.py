@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app.commands import UserMistakeError, console, origin, with_database
 from app.db.ids import print_id, split_id
+from app.db.writers import open_writers
 from app.domain import api_tokens
 from app.domain.api_tokens import Bounds, Secret
 from app.domain.given import Given
@@ -29,11 +30,14 @@ T = TypeVar("T")
 
 def _with_connection(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
     async def run(url: str) -> T:
-        connection = await asyncpg.connect(url, server_settings={"TimeZone": "UTC"})
+        writers = open_writers(url, get_settings())
         try:
-            return await work(connection)
+            async with writers.transaction() as connection:
+                return await work(connection)
+        except RefusedError as error:
+            raise UserMistakeError(" ".join(problem.message for problem in error.problems)) from None
         finally:
-            await connection.close()
+            await writers.close()
 
     return with_database(run)
 
@@ -115,16 +119,12 @@ def token_revoke(id: Annotated[str, typer.Argument(help="The id of the token: to
 async def _do(
     connection: asyncpg.Connection, action: str, user_id: UUID | None, rule: Callable[[Work], Awaitable[ApiToken]]
 ) -> None:
-    """Do it as the gate does: one transaction, with its events."""
+    """Do it as the gate does, with its events; the connection is in a transaction."""
     settings = get_settings()
     actor = Actor(user_id, None, RowScope.ALL)
-    try:
-        async with connection.transaction():
-            work = Work(connection, actor, Shop(settings.shop_currency, settings.shop_timezone), utcnow())
-            token = await rule(work)
-            await flush(connection, work, origin(f"token {action}"), action, token)
-    except RefusedError as error:
-        raise UserMistakeError(" ".join(problem.message for problem in error.problems)) from None
+    work = Work(connection, actor, Shop(settings.shop_currency, settings.shop_timezone), utcnow())
+    token = await rule(work)
+    await flush(connection, work, origin(f"token {action}"), action, token)
 
 
 def _moment(text: str | None) -> datetime | None:
