@@ -20,6 +20,7 @@ from rich.table import Table
 
 from app.cli_audit import audit_app
 from app.cli_people import role_app, user_activate, user_deactivate, user_list, user_role
+from app.cli_token import token_app
 from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
@@ -61,6 +62,7 @@ user_app.command(name="role")(user_role)
 user_app.command(name="deactivate")(user_deactivate)
 user_app.command(name="activate")(user_activate)
 cli.add_typer(role_app, name="role")
+cli.add_typer(token_app, name="token")
 cli.add_typer(sla_app, name="sla")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")

@@ -25,6 +25,7 @@ from app.reading.fetch import Reader
 from app.redis_budgets import RedisStore
 from app.secret import former_secrets, server_secret
 from app.settings import Settings
+from auth.api_tokens import ApiTokens
 from auth.audit_log import AuditLog
 from auth.bulk import BulkGate
 from auth.changing_passwords import PasswordChanges
@@ -96,6 +97,7 @@ class Server:
         self.tokens = AccessTokens(secret, settings.access_token_seconds, former)
         self.accesses = AccessCache(reader.lanes, settings.second_factor_roles)
         schema = build_schema()
+        self.api_tokens = ApiTokens(reader.lanes, writers)
         self.planner = Planner(schema.graphql, CursorKeys(secret), settings, trigrams=reader.trigrams)
         self.refresh_tokens = RefreshTokens(secret, former)
         sessions = Sessions(writers, self.tokens, self.refresh_tokens, settings)
@@ -137,7 +139,7 @@ class Server:
             self.letters,
         )
         self.budgets = Budgets(RedisStore.open(settings.redis_url) if settings.redis_url else DatabaseStore(writers))
-        callers = Callers(self.tokens, production=settings.production)
+        callers = Callers(self.tokens, self.api_tokens, production=settings.production)
         self.view = GraphQLView(schema, services, callers, self.budgets)
         self.exporter = Exporter.open(url, settings, self.accesses)
         self.downloads = Downloads(schema.graphql, settings, self.accesses, self.exporter, links, audit)
@@ -146,6 +148,7 @@ class Server:
         """Let everything go."""
         await self.letters.close()
         await self.audit.close()
+        await self.api_tokens.flush()
         self.passwords.close()
         await self.budgets.close()
         await self.exporter.lanes.close()
@@ -175,12 +178,14 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Applicat
     async def lifespan(app: Application) -> AsyncIterator[None]:
         server = await open_server(settings, url)
         app.state.server = server
+        counting = asyncio.create_task(server.api_tokens.run())
         keeping = asyncio.create_task(Keeper(url, settings).run()) if settings.keeper else None
         if alone:
             # What was made at the start stays. The collector need not look through it, a fifth of a second each time.
             gc.collect()
             gc.freeze()
         yield
+        counting.cancel()
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)

@@ -23,7 +23,7 @@ from app.db.ids import new_id, print_id
 from app.models.base import Entity
 from app.models.enums import AuditOutcome
 from app.reading.relations import currency_of
-from auth.access import field_name
+from auth.access import field_of
 from auth.policy import ENTITIES
 from auth.principal import Principal
 
@@ -181,7 +181,7 @@ def _columns(entity: type[Entity]) -> tuple[tuple[str, "Show", tuple[str, ...]],
     for column in mapper.columns:
         name = column.key
         relation, prefix = references.get(name, (name, ""))
-        field = field_name(relation)
+        field = field_of(entity, relation)
         if (listed and field not in listed) or field in _UNSHOWN or name == "id":
             continue
         if prefix:

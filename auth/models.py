@@ -260,6 +260,7 @@ RECORDED = {
     "Team": "tm",
     "Role": "rol",
     "SlaPolicy": "sla",
+    "ApiToken": "tok",
 }
 """The entities of whose records there may be events, and how their typed ids begin."""
 
@@ -333,6 +334,9 @@ class AuditEvent(Entity, table=True):
     )
     impersonator: User = Relationship(
         sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.impersonator_id) == User.id", "viewonly": True}
+    )
+    token: ApiToken = Relationship(
+        sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.token_id) == ApiToken.id", "viewonly": True}
     )
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from app.errors import UnauthenticatedError
+from auth.api_tokens import ApiTokens
 from auth.principal import Principal
+from auth.token_secrets import BEGINNING
 from auth.tokens import AccessTokens
 from schema import cookies
 from schema.requests import Headers, Scope
@@ -36,8 +38,9 @@ class Callers:
     """Finds out who calls. Whether the session or token is still good is not asked here, but by the caller's first
     statement (see auth/loading.py)."""
 
-    def __init__(self, tokens: AccessTokens, *, production: bool) -> None:
+    def __init__(self, tokens: AccessTokens, api_tokens: ApiTokens, *, production: bool) -> None:
         self._tokens = tokens
+        self._api_tokens = api_tokens
         self._production = production
 
     async def of(self, scope: Scope, headers: Headers) -> Caller:
@@ -49,19 +52,21 @@ class Callers:
         caller.wants_cookies = headers.text(MODE).lower() == "cookie"
         try:
             if said := headers.text(b"authorization"):
-                caller.principal = await self._bearer(said)
+                caller.principal = await self._bearer(said, caller.ip)
             elif said := headers.text(b"cookie"):
                 self._look_at(cookies.read(said), caller)
         except UnauthenticatedError as error:
             caller.refusal = error
         return caller
 
-    async def _bearer(self, said: str) -> Principal:
+    async def _bearer(self, said: str, ip: str | None) -> Principal:
         kind, _, token = said.partition(" ")
         if kind.lower() != "bearer":
             raise UnauthenticatedError("Send the token as Authorization: Bearer …", reason="invalid")
-        # API tokens, which begin with rpt_, are told from access tokens here.
-        return self._tokens.verify(token.strip()).principal
+        token = token.strip()
+        if token.startswith(BEGINNING):
+            return await self._api_tokens.verify(token, ip)
+        return self._tokens.verify(token).principal
 
     def _look_at(self, found: dict[str, str], caller: Caller) -> None:
         access = found.get(cookies.access_name(secure=caller.secure))

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from schema.mutations.api_token import ApiTokenMutations
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
@@ -24,6 +25,7 @@ from schema.mutations.user import UserMutations
 
 @strawberry.type
 class Mutation(
+    ApiTokenMutations,
     BulkMutations,
     ContactMutations,
     CustomerMutations,

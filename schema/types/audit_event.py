@@ -14,8 +14,10 @@ from schema.types.enums import AuditOutcome
 from schema.types.filters import DateTimeFilter, IDFilter, StringFilter
 
 if TYPE_CHECKING:
+    from schema.types.api_token import ApiToken
     from schema.types.user import User, UserFilter
 
+ApiTokenRef = Annotated["ApiToken", strawberry.lazy("schema.types.api_token")]
 UserRef = Annotated["User", strawberry.lazy("schema.types.user")]
 UserFilterRef = Annotated["UserFilter", strawberry.lazy("schema.types.user")]
 
@@ -27,6 +29,7 @@ class AuditEvent(Node):
 
     at: datetime
     actor: UserRef | None
+    token: ApiTokenRef | None
     impersonator: UserRef | None
     action: str
     entity: str | None

@@ -1,5 +1,6 @@
 """The caller in the API."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from auth.access import Access
 from auth.policy import ENTITIES
 from schema.context import Context
 from schema.resolving import objects, records
+from schema.types.api_token import ApiToken
 from schema.types.role import FieldGrant, Grant
 from schema.types.session import Session
 from schema.types.user import User
@@ -32,6 +34,7 @@ class Viewer:
 
     access: strawberry.Private[Access]
     users: strawberry.Private[dict[str, Any]]
+    tokens: strawberry.Private[dict[str, Any]]
     listed: strawberry.Private[dict[str, list[Session]]]
 
     @classmethod
@@ -40,12 +43,16 @@ class Viewer:
         who = access.principal
         users = await records(info, "Viewer", "user", models.User, who.user_id, access)
         users |= await records(info, "Viewer", "impersonator", models.User, who.impersonator_id or _NOBODY, access)
+        tokens: dict[str, Any] = {}
+        if who.token_id is not None:
+            itself = replace(access, rights=access.rights.with_tokens)
+            tokens = await records(info, "Viewer", "token", models.ApiToken, who.token_id, itself)
         listed = {}
         for key, below in objects(info, "Viewer", "sessions").items():
             mine = await records(info, "Session", "user", models.User, who.user_id, access, below)
             found = await info.context.services.sessions.of(who)
             listed[key] = [Session.of(each, mine, current=each.id == who.session_id) for each in found]
-        return cls(access=access, users=users, listed=listed)
+        return cls(access=access, users=users, tokens=tokens, listed=listed)
 
     @strawberry.field
     def user(self, info: Info[Context, None]) -> User:
@@ -70,6 +77,12 @@ class Viewer:
         services = info.context.services
         found = await services.second_factors.state(services.writers, self.access.user_id)
         return SecondFactor(enabled=found.enabled, recovery_codes_left=found.recovery_codes_left)
+
+    @strawberry.field
+    def token(self, info: Info[Context, None]) -> ApiToken | None:
+        """The API token through which the caller calls, whatever its scopes are; null in a session."""
+        found: ApiToken | None = self.tokens.get(str(info.path.key))
+        return found
 
     @strawberry.field
     def permissions(self) -> list[Grant]:

@@ -29,6 +29,7 @@ PLURAL = {
     "tickets": "Ticket",
     "users": "User",
     "auditEvents": "AuditEvent",
+    "apiTokens": "ApiToken",
 }
 PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role", "slaPolicy": "SlaPolicy"}
 ACTIONS = {

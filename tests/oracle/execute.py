@@ -176,6 +176,7 @@ class _Run:
                 "impersonator": None,
                 "secondFactor": {"enabled": False, "recoveryCodesLeft": 0},
                 "sessions": [self._session(rights.user)],
+                "token": None,
                 "permissions": [self._meant(grant, "rows") for grant in self._grants(rights.role)],
             }
         if name == "node":

@@ -19,6 +19,7 @@ RECORDED = {
     "Team": "tm",
     "Role": "rol",
     "SlaPolicy": "sla",
+    "ApiToken": "tok",
 }
 AMOUNTS = {"amount", "price", "subtotal", "discount", "shippingFee", "total"}
 

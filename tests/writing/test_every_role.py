@@ -20,6 +20,7 @@ from tests.writing.products import DEEDS as PRODUCTS
 from tests.writing.sla import DEEDS as SLA
 from tests.writing.stages import DEEDS as STAGES
 from tests.writing.tickets import DEEDS as TICKETS
+from tests.writing.tokens import DEEDS as TOKENS
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,7 @@ DEEDS = (
     *SLA,
     *STAGES,
     *TICKETS,
+    *TOKENS,
 )
 
 
