@@ -15,6 +15,7 @@ from schema.descriptions import describe
 from schema.executor import FragmentExecutor
 from schema.mutation import Mutation
 from schema.query import Query
+from schema.quick_inputs import quicken
 from schema.scalars import SCALARS
 from schema.types.contact import Contact
 from schema.types.opportunity import Opportunity
@@ -55,6 +56,7 @@ def build_schema() -> Schema:
         execution_context_class=FragmentExecutor,
         config=StrawberryConfig(scalar_map=_scalars()),
     )
+    quicken(each.definition for each in schema.schema_converter.type_map.values())
     mapping.check(schema.graphql)
     describe(schema.graphql)
     return schema

@@ -1,5 +1,6 @@
 """One PostgreSQL for all tests: the embedded one, or that of DATABASE_URL. A test that writes has its own copy."""
 
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -126,3 +127,9 @@ async def empty_database(server: Server, migrated: str) -> AsyncIterator[str]:
     url = await server.copy(migrated)
     yield url
     await server.drop(url)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
