@@ -33,9 +33,10 @@ format: setup ## Put the code into shape
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: setup ## Measure reads and writes, and print tables of ratios and targets
+bench: setup ## Measure reads, writes and authentication, and print tables of ratios and targets
 	$(VENV)/bin/python -m benchmarks.run
 	$(VENV)/bin/python -m benchmarks.writing
+	$(VENV)/bin/python -m benchmarks.authentication
 
 clean: ## Forget the environment and caches (the data in .data stays)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

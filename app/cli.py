@@ -20,6 +20,7 @@ from rich.table import Table
 
 from app.cli_audit import audit_app
 from app.cli_people import role_app, user_activate, user_deactivate, user_list, user_role
+from app.cli_token import token_app
 from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
@@ -35,10 +36,11 @@ from app.importing.progress import progress_bar
 from app.importing.report import Report, print_report
 from app.importing.targets import target
 from app.logs import configure_logs
-from app.main import create_app
+from app.main import check, create_app
 from app.models import User
 from app.models.base import utcnow
-from app.secret import WeakSecretError, server_secret
+from app.redis_budgets import RedisMissingError
+from app.secret import WeakSecretError
 from app.settings import Settings, get_settings, setting_name
 from app.sla_file import PolicyRefusedError, print_policy, set_from_file
 from auth.archiving import ArchiveRefusedError
@@ -46,6 +48,7 @@ from auth.audit import Changes, Event, created, event
 from auth.audit_log import write_events
 from auth.changing_passwords import PasswordRefusedError, set_password
 from auth.passwords import hash_now
+from schema.persisted import TrustedDocumentsError
 from schema.schema import build_schema
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
@@ -59,6 +62,7 @@ user_app.command(name="role")(user_role)
 user_app.command(name="deactivate")(user_deactivate)
 user_app.command(name="activate")(user_activate)
 cli.add_typer(role_app, name="role")
+cli.add_typer(token_app, name="token")
 cli.add_typer(sla_app, name="sla")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(schema_app, name="schema")
@@ -78,6 +82,8 @@ _MISTAKES = (
     PolicyRefusedError,
     ArchiveRefusedError,
     ExportRefusedError,
+    RedisMissingError,
+    TrustedDocumentsError,
 )
 
 
@@ -107,7 +113,7 @@ def serve(
     """Serve the API until Ctrl-C."""
     settings = get_settings()
     configure_logs(settings)
-    server_secret(settings)
+    check(settings)
     with database_url(settings) as url:
         asyncio.run(prepared(url))
         if demo:
@@ -131,6 +137,7 @@ def serve(
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            proxy_headers=False,
             log_level="warning",
             access_log=False,
         )
@@ -154,6 +161,7 @@ def _uvicorn(app: object, settings: Settings) -> uvicorn.Server:
         port=settings.port,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
@@ -190,7 +198,10 @@ async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:
 
 async def _load_demo(url: str, customers: int) -> None:
     with progress_bar() as watch:
-        report = await load_demo(url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch)
+        zone = get_settings().shop_timezone
+        report = await load_demo(
+            url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch, shop_timezone=zone
+        )
     rows = sum(report.counts.values())
     console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")
 

@@ -54,3 +54,9 @@ class RateLimitedError(ApiError):
     """Too much is asked at once; ``retryAfter`` is in seconds."""
 
     code = "RATE_LIMITED"
+
+
+class PersistedQueryNotFoundError(ApiError):
+    """The document of a hash is not known, or only registered documents are run: send it in full, or register it."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"

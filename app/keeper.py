@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from app.budgets import purge_budgets
 from app.models.base import utcnow
 from app.outbox import purge_outbox
 from app.settings import Settings
@@ -37,6 +38,10 @@ _KEYS = """
     DELETE FROM idempotency_keys WHERE (user_id, token_id, key) IN
         (SELECT user_id, token_id, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)
 """
+_SESSIONS = """
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
+"""
+_KEPT_SESSIONS = timedelta(days=30)
 _BATCH = 5_000
 _log = structlog.get_logger("rapport.keeper")
 
@@ -128,13 +133,18 @@ class Keeper:
         return found
 
     async def purge(self, connection: asyncpg.Connection) -> None:
-        """Clear away old outbox events, keys of repeated requests, codes, counts of failures, and results of checks."""
+        """Clear away old outbox events, keys of repeated requests, codes, counts of failures, sessions long over, and
+        results of checks."""
         await purge_outbox(connection, self._settings.outbox_hours)
         before = utcnow() - timedelta(hours=KEPT_HOURS)
         while int((await connection.execute(_KEYS, before, _BATCH)).split()[-1]) == _BATCH:
             pass
         await connection.execute("DELETE FROM one_time_codes WHERE expires_at < $1", before)
         await connection.execute("DELETE FROM slowed_down WHERE failed_at < $1 AND until < $1", before)
+        await purge_budgets(connection)
+        over = utcnow() - _KEPT_SESSIONS
+        while int((await connection.execute(_SESSIONS, over, _BATCH)).split()[-1]) == _BATCH:
+            pass
         await connection.execute(
             "DELETE FROM audit_verifications WHERE verified_at < $1", utcnow() - _KEPT_VERIFICATIONS
         )

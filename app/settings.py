@@ -3,8 +3,10 @@
 import re
 from email.utils import parseaddr
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, Field, field_validator
@@ -32,6 +34,10 @@ class Settings(BaseSettings):
         default=None,
         description="The key that signs tokens and cursors, 32 characters or more; made and kept in development.",
     )
+    former_secrets: tuple[str, ...] = Field(
+        default=(),
+        description="Secrets that signed what is still about, the latest first, as a JSON list: nobody is signed out.",
+    )
     audit_key: str | None = Field(
         default=None,
         description="The key that seals the audit log, 32 characters or more; absent, it is made of the secret.",
@@ -48,7 +54,9 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(
         default=None, description="Whether the schema may be asked for; absent: in development only."
     )
-    graphiql: bool = Field(default=True, description="Serves GraphiQL to browsers at /graphql.")
+    graphiql: bool | None = Field(
+        default=None, description="Whether browsers get GraphiQL at /graphql; absent: in development only."
+    )
     shortcut: bool = Field(default=True, description="Answers repeated reads without entering the GraphQL executor.")
 
     shop_name: str = Field(default="Rapport Demo Shop", description="The shop's name.")
@@ -58,6 +66,27 @@ class Settings(BaseSettings):
 
     access_token_seconds: int = Field(default=900, gt=0, description="Life of an access token.")
     refresh_token_seconds: int = Field(default=2_592_000, gt=0, description="Life of a refresh token.")
+    refresh_grace_seconds: int = Field(
+        default=10, ge=0, le=60, description="Seconds in which a refresh token that comes again gets the same answer."
+    )
+    session_seconds: int = Field(
+        default=7_776_000, gt=0, description="Life of a session, however often it is renewed: then one signs in again."
+    )
+    impersonation_seconds: int = Field(
+        default=1_800, gt=0, le=28_800, description="Life of a session that an admin opens as somebody else."
+    )
+    second_factor_roles: tuple[str, ...] = Field(
+        default=(), description="Roles whose users need a second factor, as a JSON list of their names."
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="The OpenID provider by which people may sign in, as its discovery document names it."
+    )
+    oidc_client_id: str = Field(default="rapport", description="What that provider knows this server as.")
+    oidc_client_secret: str | None = Field(default=None, description="The secret that goes with it, if there is one.")
+    oidc_scopes: str = Field(default="openid email", description="What the provider is asked for, email included.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="Where browsers reach this server, for the provider's way back."
+    )
     password_workers: int = Field(default=1, ge=1, description="Passwords hashed at once, each for about 0.1 s.")
     password_queue: int = Field(default=50, ge=1, description="Sign-ins that may wait for hashing; more are refused.")
 
@@ -103,6 +132,67 @@ class Settings(BaseSettings):
     plan_cache: int = Field(default=1_000, ge=1, description="Compiled statements kept, each worker.")
     document_cache: int = Field(default=500, ge=1, description="Parsed documents kept, each worker.")
 
+    budget_points: int = Field(default=500_000, ge=0, description="Points that a user has to spend; 0: no budgets.")
+    budget_restore: float = Field(default=5_000, gt=0, description="Points that a user gets back in a second.")
+    budget_token_points: int = Field(default=500_000, ge=0, description="Points that an API token has; 0: no budget.")
+    budget_token_restore: float = Field(default=5_000, gt=0, description="Points that a token gets back in a second.")
+    budget_stranger_points: int = Field(
+        default=5_000, ge=0, description="Points that the strangers of one address have together; 0: no budget."
+    )
+    budget_stranger_restore: float = Field(default=50, gt=0, description="Points that they get back in a second.")
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL", "redis_url"),
+        description="A Redis where processes share budgets; absent, they share them in the database.",
+    )
+
+    max_batch: int = Field(default=0, ge=0, description="Operations in one request; 0: one, and not as a list.")
+    persisted_queries: int = Field(
+        default=1_000, ge=0, description="Documents kept by hash for automatic persisted queries, each worker; 0: none."
+    )
+    trusted_documents: Path | None = Field(
+        default=None, description="A manifest of documents; with one, nothing else is run."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins whose pages may use the API, such as https://crm.example, as a JSON list."
+    )
+    cors_credentials: bool = Field(default=False, description="Whether those pages may use cookies.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks of proxies whose headers are believed, as a JSON list."
+    )
+    proxy_header: Literal["X-Forwarded-For", "Forwarded"] = Field(
+        default="X-Forwarded-For", description="Where those proxies say for whom they ask."
+    )
+    compress_bytes: int = Field(
+        default=4_096,
+        ge=0,
+        description="Answers to queries of so many bytes are compressed for those who take it; 0: none.",
+    )
+    access_log: bool = Field(default=True, description="Logs a line for each request.")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or f"{parts.scheme}://{parts.netloc}" != origin
+            ):
+                raise ValueError("It has to be a list of origins such as https://crm.example, without a path")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, said: tuple[str, ...]) -> tuple[str, ...]:
+        for each in said:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError("It has to be a list of addresses or networks such as 10.0.0.0/8") from None
+        return said
+
     @field_validator("shop_timezone")
     @classmethod
     def _is_time_zone(cls, name: str) -> str:
@@ -122,10 +212,23 @@ class Settings(BaseSettings):
             )
         return sender
 
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _is_safe(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https:")
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("It has to begin with https://, but for this machine itself")
+        return url
+
     @property
     def production(self) -> bool:
         """Whether this is a production installation."""
         return self.environment == "production"
+
+    @property
+    def shows_graphiql(self) -> bool:
+        """Whether browsers get GraphiQL."""
+        return not self.production if self.graphiql is None else self.graphiql
 
     @property
     def shows_schema(self) -> bool:

@@ -1,5 +1,6 @@
 """Access: the compiled rights of one caller, and its sight of rows and fields as SQL."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -32,6 +33,12 @@ _WHENCE = {"ip", "user_agent", "request_id"}
 ENTITY_CLASSES: Mapping[str, type[Row]] = {name: getattr(models, name) for name in ENTITIES}
 
 
+RENAMED = {("ApiToken", "prefix"): "beginning"}
+"""Fields of the API whose name the tables have for something else, and the attributes behind them."""
+
+_FIELDS = {(entity, attribute): field for (entity, field), attribute in RENAMED.items()}
+
+
 def attribute_name(field: str) -> str:
     """The attribute of a field of the API: ``last_order_at`` for ``lastOrderAt``."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in field)
@@ -43,10 +50,20 @@ def field_name(attribute: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
+def field_of(entity: type[Row], attribute: str) -> str:
+    """The field of the API for an attribute of ``entity``."""
+    return _FIELDS.get((entity.__name__, attribute)) or field_name(attribute)
+
+
 @cache
 def fields_of(entity: type[Row]) -> Mapping[str, str]:
     """The fields of ``entity`` as the API names them, and the attributes behind them."""
-    return {name: attribute_name(name) for name in ENTITIES.get(entity.__name__, ())}
+    name = entity.__name__
+    return {field: RENAMED.get((name, field)) or attribute_name(field) for field in ENTITIES.get(name, ())}
+
+
+class RightsChangedError(Exception):
+    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
 
 
 class Rights:
@@ -102,7 +119,7 @@ class Rights:
                 rules += self.rules(entity, source)
                 if source in inspect(entity).relationships and not self.may_see(relation(entity, source).target):
                     return [_NOTHING]
-        name = field_name(attribute)
+        name = field_of(entity, attribute)
         if name in ENTITIES[entity.__name__]:
             rules.append(granted.fields.get(name, _NOTHING))
         return [_simplified(rule, granted.rows) for rule in rules]
@@ -133,11 +150,35 @@ class Rights:
             for rule in self.rules(entity, attribute)
         )
 
+    def lacking(self, others: Grants) -> tuple[str, str] | None:
+        """A right, as entity and action, that somebody with the grants ``others`` has and that is not here in full: on
+        all rows, for what are own rows and the team's are those of another person, and for each field at least as much
+        on every row as there is on any."""
+        for entity, actions in sorted(others.items()):
+            for action, granted in sorted(actions.items()):
+                own = self.grants.get(entity, {}).get(action)
+                if own is None or own.rows is not RowScope.ALL:
+                    return entity, action
+                for name, rule in granted.fields.items():
+                    there, here = _simplified(rule, granted.rows), own.fields.get(name, _NOTHING)
+                    here = _simplified(here, own.rows)
+                    most = max(_LEVEL[there.access], _LEVEL[there.otherwise])
+                    if most > min(_LEVEL[here.access], _LEVEL[here.otherwise]):
+                        return entity, action
+        return None
+
+    @cached_property
+    def with_tokens(self) -> "Rights":
+        """The same with sight of one's own API tokens: one of them knows what it is, whatever its scopes are."""
+        read = Granted(RowScope.OWN, {name: FieldRule() for name in ENTITIES["ApiToken"]})
+        return Rights({**self.grants, "ApiToken": {**self.grants.get("ApiToken", {}), "read": read}})
+
     def hidden(self, entity: type[Row], attribute: str) -> bool:
         """Whether nothing of the value is shown on any row."""
         return any(rule.access is rule.otherwise is FieldAccess.HIDDEN for rule in self.rules(entity, attribute))
 
 
+_LEVEL = {FieldAccess.HIDDEN: 0, FieldAccess.MASKED: 1, FieldAccess.READ: 2}
 _NOTHING = FieldRule(FieldAccess.HIDDEN, RowScope.ALL, FieldAccess.HIDDEN)
 
 
@@ -162,6 +203,10 @@ class Access:
     team_id: UUID | None
     loaded_version: str
     rights: Rights
+    scopes: tuple[str, ...] | None = None
+    """The scopes of the API token through which it calls; its rights are narrowed by them already."""
+    until: float = math.inf
+    """When they have to be asked for anew, in seconds since 1970: something ends then without any change."""
     wide: bool = False
     """Whether so much is owned that a page is found sooner by testing rows in their order than among the owned."""
 

@@ -5,7 +5,7 @@ salt stands beside the value and goes with it, so that the hash of an erased pho
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,7 +23,7 @@ from app.db.ids import new_id, print_id
 from app.models.base import Entity
 from app.models.enums import AuditOutcome
 from app.reading.relations import currency_of
-from auth.access import field_name
+from auth.access import field_of
 from auth.policy import ENTITIES
 from auth.principal import Principal
 
@@ -64,6 +64,17 @@ class Event:
     columns: Mapping[str, Any]
 
 
+_OWN = ("id", "record_id", "record_version", "salts", "hashes")
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Many events that differ in the record, and in the salts alone: ``own`` has id, salts and hashes of each."""
+
+    shared: Mapping[str, Any]
+    own: Sequence[tuple[UUID, dict[str, str], dict[str, str]]]
+
+
 def event(
     origin: Origin,
     at: datetime,
@@ -101,6 +112,13 @@ def event(
     )
 
 
+def same_events(origin: Origin, at: datetime, action: str, entity: type[Entity], changes: Changes, count: int) -> Same:
+    """What ``count`` events of records of one entity with the same changes share, and what each has of its own."""
+    shared = event(origin, at, action, entity=entity.__name__, changes=changes).columns
+    own = [(new_id(), *_sealed(changes)) for _ in range(count)]
+    return Same({name: value for name, value in shared.items() if name not in _OWN}, own)
+
+
 def value_hash(salt: str, field: str, change: Mapping[str, Any]) -> str:
     """The hash of one field of an event, in hexadecimal digits."""
     said = orjson.dumps([change.get("before"), change.get("after")], option=orjson.OPT_SORT_KEYS)
@@ -121,9 +139,13 @@ def created(row: Entity) -> Changes:
 
 def changed(row: Entity, before: Mapping[str, Any]) -> Changes:
     """The changes of a record whose columns ``before`` had these values."""
-    new = row.__dict__
+    return changed_values(type(row), before, row.__dict__)
+
+
+def changed_values(entity: type[Entity], before: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+    """The changes of a record of ``entity`` with the values ``new``, whose columns ``before`` had these values."""
     old = {**new, **before}
-    shows = {field: show for name in before for field, show in _fields_of(type(row), name)}
+    shows = {field: show for name in before for field, show in _fields_of(entity, name)}
     pairs = [(field, show(old), show(new)) for field, show in shows.items()]
     return {field: {"before": then, "after": now} for field, then, now in pairs if then != now}
 
@@ -159,7 +181,7 @@ def _columns(entity: type[Entity]) -> tuple[tuple[str, "Show", tuple[str, ...]],
     for column in mapper.columns:
         name = column.key
         relation, prefix = references.get(name, (name, ""))
-        field = field_name(relation)
+        field = field_of(entity, relation)
         if (listed and field not in listed) or field in _UNSHOWN or name == "id":
             continue
         if prefix:

@@ -30,7 +30,7 @@ from app.reading.read import (
 )
 from app.reading.relations import relation
 from app.reading.sight import AuthorizedRead
-from auth.access import Access, field_name
+from auth.access import Access, field_of
 
 
 def authorize(root: Root, access: Access) -> AuthorizedRead:
@@ -132,7 +132,7 @@ class _Check:
             raise self._refusal(entity, "read", attribute)
 
     def _refusal(self, entity: type[Row], action: str, *attributes: str) -> ForbiddenError:
-        names = [field_name(attribute) for attribute in attributes]
+        names = [field_of(entity, attribute) for attribute in attributes]
         subject = f"{entity.__name__}.{' or '.join(names)}" if names else entity.__name__
         details: dict[str, object] = {"entity": entity.__name__, "action": action}
         if names:

@@ -16,12 +16,12 @@ from app.db.lanes import Lanes
 from app.domain.problems import Problem, RefusedError
 from app.domain.work import Actor, RightMissingError, Shop
 from app.models.enums import FieldAccess, RowScope
-from auth.access import Access
+from auth.access import Access, RightsChangedError
 from auth.bulk_deeds import BULK, BulkDeed, BulkDone, Item, found_again, kept, refused
 from auth.bulk_rows import BulkRows
 from auth.choosing import refuse_many
 from auth.flush import Writing
-from auth.gate import RightsChangedError, Rule, forbidden
+from auth.gate import Rule, forbidden
 from auth.idempotency import Key, claim, remember, remember_refusal
 from auth.loading import AccessCache
 from auth.scopes import WIDTH

@@ -12,13 +12,13 @@ from app.domain.work import Actor, Shop, Work
 from app.errors import ForbiddenError
 from app.models.base import Row, utcnow
 from app.models.enums import RowScope
-from auth.access import Access
+from auth.access import Access, RightsChangedError
 from auth.bulk_deeds import BULK, BulkDeed, Entry, Item
 from auth.bulk_eyes import BulkEyes
 from auth.choosing import selected, still_selected
 from auth.eyes import Looks
 from auth.flush import Writing
-from auth.gate import RightsChangedError, forbidden, missing_reference
+from auth.gate import forbidden, missing_reference
 from auth.rows import Found, RowLoader, Want
 from auth.scopes import WIDTH
 

@@ -18,12 +18,12 @@ from app.reading.binding import Statement
 from app.reading.each import compile_each
 from app.reading.read import EVERYTHING, Filter, Read
 from app.settings import Settings
-from auth.access import ENTITY_CLASSES, Access, Granted, Rights
+from auth.access import ENTITY_CLASSES, Access, Granted, Rights, RightsChangedError
 from auth.audit import Event, Origin, event
 from auth.authorize import authorize
 from auth.builtin import listed_fields
 from auth.export_fields import chosen, default_names
-from auth.gate import RightsChangedError, forbidden
+from auth.gate import forbidden
 from auth.loading import AccessCache
 from auth.policy import POLICY
 from auth.principal import Principal

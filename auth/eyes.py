@@ -5,16 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, literal_column, select, union_all
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, literal_column, select, union_all
 from sqlalchemy.orm import aliased
 
 from app.domain.rows import columns, loaded
 from app.models import Contact
 from app.models.base import Row
+from app.models.enums import FieldAccess
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.likeness import normal, sought
 from app.reading.read import Operand
-from auth.access import Access
+from auth.access import Access, RightsChangedError
+from auth.loading import GRANTS, compiled_grants
 from auth.rows import RowLoader
 from auth.scopes import in_scope
 
@@ -80,9 +82,40 @@ class Eyes:
         )
         return loaded(entity, tuple(found[0])) if found else None
 
+    async def exceeding(self, role_id: UUID, *, in_team: bool) -> tuple[str, str] | None:
+        """A right, as entity and action, that users of a role have and the caller lacks. Whoever keeps the role from
+        changing finds it as it is; RightsChangedError where the caller's own rights are no longer those at hand."""
+        version, _ = await self._rows.one_each(self._connection, self._access, (), {})
+        if version != self._access.loaded_version:
+            raise RightsChangedError
+        return self._access.rights.lacking(
+            compiled_grants(await self._connection.fetch(GRANTS, role_id), in_team=in_team)
+        )
+
     async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
         """Whether the action covers a row of whatever state."""
         return await self._rows.covers(self._connection, self._access, entity, action, id)
+
+    async def seen(self, entity: type[Row], ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the rows that the caller sees, in the order given."""
+        if not ids or not self._access.rights.may_see(entity):
+            return []
+        statement = self._looks.get(
+            ("seen", entity, self._access.fingerprint), lambda binder: self._seen(binder, entity)
+        )
+        arguments = statement.arguments({"ids": list(ids)}, self._access.arguments)
+        found = {row[0] for row in await self._connection.fetch(statement.sql, *arguments)}
+        return [id for id in ids if id in found]
+
+    def reads(self, entity: type[Row], attribute: str) -> bool:
+        """Whether the caller may READ ``attribute`` on every row of ``entity`` that it sees."""
+        rules = self._access.rights.rules(entity, attribute)
+        return all(rule.access is rule.otherwise is FieldAccess.READ for rule in rules)
+
+    def _seen(self, binder: Binder, entity: type[Row]) -> Any:
+        row: Any = aliased(entity, name="#r")
+        ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
+        return select(row.id).where(row.id == ids.any_(), *self._access.rows(entity, row, "row"))
 
     def _alike(self, binder: Binder, entity: type[Row], names: Sequence[str]) -> Any:
         parts = []

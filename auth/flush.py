@@ -16,9 +16,9 @@ import orjson
 from sqlalchemy import inspect
 
 from app.domain.rows import columns, table_of, written_by_database
-from app.domain.work import Change, Work
+from app.domain.work import Alike, Change, Work
 from app.models.base import Record, Row, Versioned
-from auth.audit import Event, Origin, changed, created, event
+from auth.audit import Event, Origin, Same, changed, changed_values, created, event, same_events
 from auth.policy import ENTITIES
 
 
@@ -43,6 +43,34 @@ class _Flush:
         same = " AND ".join(f"t.{key} = n.{key}" for key in keys)
         self.parts.append(f"DELETE FROM {table} t USING {self._rows(table, rows)} n WHERE {same}")  # noqa: S608
 
+    def update_alike(self, change: Alike, told: Same, now: datetime) -> None:
+        """Change many rows in the same way, with an event for each."""
+        entity, table, changed_part = change.entity, table_of(change.entity), f"p{len(self.parts)}"
+        own = (dict(zip(("event_id", "salts", "hashes"), each, strict=True)) for each in told.own)
+        rows = [{"id": id, **each} for id, each in zip(change.ids, own, strict=True)]
+        self.arguments += [orjson.dumps(rows, default=_exact), now]
+        listed, at = f"${len(self.arguments) - 1}::json", f"${len(self.arguments)}::timestamptz"
+        stamps = [("version", "t.version + 1")] if issubclass(entity, Versioned) else []
+        stamps += [("updated_at", at)] if issubclass(entity, Record) else []
+        values = ", ".join(f"{name} = {value}" for name, value in [*((n, f"a.{n}") for n in change.after), *stamps])
+        self.parts.append(
+            f"UPDATE {table} t SET {values} FROM {self._rows(table, [change.after])} a,"  # noqa: S608
+            f" json_to_recordset({listed}) AS n (id uuid, event_id uuid, salts jsonb, hashes jsonb) WHERE t.id = n.id"
+            " RETURNING t.id AS record_id, t.version AS record_version, n.event_id, n.salts, n.hashes"
+        )
+        each = {name: name for name in ("record_id", "record_version", "salts", "hashes")}
+        self._copy("audit_events", told.shared, {"id": "event_id", **each}, changed_part)
+        each = {name: name for name in ("event_id", "record_id", "record_version")}
+        posted = {name: value for name, value in _posted(told.shared).items() if name not in each}
+        self._copy("outbox", posted, each, changed_part)
+
+    def _copy(self, table: str, shared: Mapping[str, Any], own: Mapping[str, str], of: str) -> None:
+        """Insert a row for each row of the part ``of``: columns of its own, and those that all share."""
+        names = ", ".join([*own, *shared])
+        values = ", ".join([*(f"o.{name}" for name in own.values()), *(f"s.{name}" for name in shared)])
+        rows = self._rows(table, [shared])
+        self.parts.append(f"INSERT INTO {table} ({names}) SELECT {values} FROM {of} o, {rows} s")  # noqa: S608
+
     @property
     def sql(self) -> str:
         """One statement; data-modifying parts all run, whether or not anything reads from them."""
@@ -66,7 +94,9 @@ class Writing:
     """Writes units of work by the hundred: while PostgreSQL writes some, the next are worked out.
 
     It is also the connection that their rules ask, which waits for what is being written. What they have asked once is
-    known: a thousand deals ask for the same few stages.
+    known: a thousand deals ask for the same few stages. So a rule that is to be followed for many rows asks of nothing
+    that it changes in another row: of stages, which no bulk change touches, or of what belongs to its own row. What is
+    found for two rows alike is known to ``Unique`` and to the eyes.
     """
 
     def __init__(self, connection: Any, origin: Origin, action: str) -> None:
@@ -115,6 +145,7 @@ def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) ->
     removed: list[Any] = []
     added: list[Any] = []
     changes: list[Change] = []
+    alike: list[Alike] = []
     events: list[Event] = []
     for work, subject in done:
         own = work.changes()
@@ -124,6 +155,7 @@ def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) ->
             added += work.added
             changes += own
             events += told
+            alike += work.alike
     if not events:
         return "", (), []
     now = done[0][0].now
@@ -142,6 +174,10 @@ def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) ->
         updates.setdefault((kind, names), []).append(change.row)
     for (entity, names), rows in updates.items():
         found.update(table_of(entity), names, [_picked(row, ("id", *names)) for row in rows])
+    for many in alike:
+        about = "update" if done[0][1] is not None else action
+        changed_alike = changed_values(many.entity, many.before, many.after)
+        found.update_alike(many, same_events(origin, now, about, many.entity, changed_alike, len(many.ids)), now)
     listed = [each.columns for each in events]
     found.insert("audit_events", listed[0], listed)
     posted = [_posted(each) for each in listed if each["record_id"] is not None]
@@ -232,12 +268,12 @@ def _picked(row: Any, names: Iterable[str]) -> dict[str, Any]:
 
 def _posted(told: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "event_id": told["id"],
+        "event_id": told.get("id"),
         "at": told["at"],
         "action": told["action"],
         "entity": told["entity"],
-        "record_id": told["record_id"],
-        "record_version": told["record_version"],
+        "record_id": told.get("record_id"),
+        "record_version": told.get("record_version"),
         "fields": sorted(told["changes"] or ()),
     }
 

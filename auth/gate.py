@@ -21,7 +21,7 @@ from app.domain.work import Actor, RightMissingError, Shop, Work
 from app.errors import ForbiddenError
 from app.models.base import Row, utcnow
 from app.models.enums import FieldAccess, RowScope
-from auth.access import Access, field_name
+from auth.access import Access, RightsChangedError, field_name
 from auth.audit import Origin
 from auth.eyes import Eyes, Looks
 from auth.flush import flush
@@ -360,7 +360,7 @@ _TAKEN = {
     "uq_customers_code": "code",
     "uq_products_sku": "sku",
     "uq_stages_name": "name",
-    "pk_external_refs": "external_refs",
+    "uq_external_refs_live": "external_refs",
     "uq_users_email_lower": "email",
     "uq_teams_name": "name",
     "uq_roles_name": "name",
@@ -376,8 +376,9 @@ def _taken(deed: Deed, error: asyncpg.UniqueViolationError) -> Exception:
     if deed.within is not None and attribute in deed.within.given.values:
         deed = deed.within
     if deed.action == "restore" or (deed.target is not None and attribute not in deed.given.values):
-        said = f"The {attribute} of this {deed.entity.__name__} is taken by now: change that of the live one first."
-        return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": attribute}))
+        name = field_name(attribute)
+        said = f"The {name} of this {deed.entity.__name__} is taken by now: change that of the live one first."
+        return RefusedError(Problem(("id",), "UNIQUE", said, params={"field": name}))
     if attribute not in deed.given.values:
         return NumberTakenError()
     name = deed.given.at(attribute)[-1]

@@ -4,22 +4,25 @@ What is kept may be old: every statement compares the version that it was author
 whoever finds them different calls ``reload``.
 """
 
+import math
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from app.errors import UnauthenticatedError
 from app.models.enums import FieldAccess, RowScope
-from auth.access import ENTITY_CLASSES, Access, Granted, Rights
+from auth.access import ENTITY_CLASSES, Access, Granted, Grants, Rights
 from auth.policy import FieldRule
 from auth.principal import Principal
 from auth.scopes import ONLY_ALL
+from auth.token_scopes import narrowed
 
 _KEPT = 10_000
 
-# What has become of that through which the user calls is asked with its rights: a session by $2 and $3; an API token is
-# to be joined here likewise, and looked at where the session is.
+# What has become of that through which the user calls is asked with its rights: a session by $2 and $3, an API token by
+# $4 and $5, the hash of the secret that was shown.
 _CALLER = """
     SELECT u.role_id, u.team_id, u.active, r.name AS role_name, r.access_version AS role_version,
            u.access_version || '.' || r.access_version AS version,
@@ -27,14 +30,27 @@ _CALLER = """
            $3::uuid IS NULL OR coalesce(i.active AND EXISTS (
                SELECT FROM grants m WHERE m.role_id = i.role_id AND m.entity = 'User' AND m.action = 'impersonate'
            ), false) AS may_impersonate,
+           EXISTS (
+               SELECT FROM second_factors d WHERE d.user_id = u.id AND d.confirmed_at IS NOT NULL
+           ) AS second_factor,
+           t.id IS NOT NULL AS token_found, t.revoked_at AS token_revoked, t.scopes, t.expires_at AS token_expires,
+           CASE WHEN coalesce($5::bytea = t.secret_hash, true) THEN 'LAST' WHEN $5 = t.former_hash THEN 'FORMER' END
+               AS shown,
+           t.former_until, now() AS present,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
     FROM users u JOIN roles r ON r.id = u.role_id
     LEFT JOIN sessions s ON s.id = $2 AND s.user_id = u.id AND s.impersonator_id IS NOT DISTINCT FROM $3
     LEFT JOIN users i ON i.id = $3
+    LEFT JOIN api_tokens t ON t.id = $4 AND t.owner_id = u.id
     LEFT JOIN grants g ON g.role_id = r.id LEFT JOIN field_grants f ON f.grant_id = g.id
     WHERE u.id = $1
 """
 
+GRANTS = """
+    SELECT g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
+    FROM grants g LEFT JOIN field_grants f ON f.grant_id = g.id WHERE g.role_id = $1
+"""
+"""The grants of a role, as ``compiled_grants`` takes them."""
 
 _OWNED = """
     SELECT count(*) > $3 FROM (
@@ -58,17 +74,18 @@ class AccessCache:
 
     wide_from = 4.4
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, second_factor_roles: Collection[str] = ()) -> None:
         self._pool = pool
+        self._second_factor_roles = frozenset(second_factor_roles)
         self._wide: OrderedDict[UUID, tuple[bool, float]] = OrderedDict()
         self._callers: OrderedDict[Principal, Access] = OrderedDict()
-        self._rights: OrderedDict[tuple[UUID, int, bool], Rights] = OrderedDict()
+        self._rights: OrderedDict[tuple[UUID, int, bool, tuple[str, ...] | None], Rights] = OrderedDict()
 
     async def get(self, principal: Principal) -> Access:
         """The caller's rights as last loaded. UnauthenticatedError if there is no such user, or it is disabled, or the
         session or token through which it calls is over."""
         found = self._callers.get(principal)
-        if found is None:
+        if found is None or found.until <= time.time():
             return await self.reload(principal)
         self._callers.move_to_end(principal)
         return found
@@ -77,12 +94,14 @@ class AccessCache:
         """The caller's rights if they are loaded already."""
         return self._callers.get(principal)
 
-    async def reload(self, principal: Principal) -> Access:
-        """The caller's rights as they are now."""
+    async def reload(self, principal: Principal, *, enrolling: bool = False) -> Access:
+        """The caller's rights as they are now. Where its role asks for a second factor that it has not, it has none,
+        unless it is ``enrolling`` one."""
         self._callers.pop(principal, None)
         user_id = principal.user_id
         # One statement sees one moment, so that the version belongs to the grants and to the session.
-        rows = await self._pool.fetch(_CALLER, user_id, principal.session_id, principal.impersonator_id)
+        through = (principal.session_id, principal.impersonator_id, principal.token_id, principal.secret_hash)
+        rows = await self._pool.fetch(_CALLER, user_id, *through)
         if not rows:
             raise UnauthenticatedError("This account is unknown.", reason="invalid")
         caller = rows[0]
@@ -90,17 +109,32 @@ class AccessCache:
             raise UnauthenticatedError("This account is disabled.", reason="disabled")
         if principal.session_id is not None:
             _check_session(caller)
-        key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None)
+            if self._lacks_second_factor(principal, caller) and not enrolling:
+                said = f"The role {caller['role_name']} needs a second factor: call enrolSecondFactor first."
+                raise UnauthenticatedError(said, reason="secondFactor")
+        scopes, until = None, math.inf
+        if principal.token_id is not None:
+            scopes, until = tuple(sorted(caller["scopes"] or ())), _check_token(caller)
+        key = (caller["role_id"], caller["role_version"], caller["team_id"] is not None, scopes)
         rights = self._rights.get(key)
         if rights is None:
             granted = [row for row in rows if row["entity"] is not None]
-            rights = Rights(compiled_grants(granted, in_team=caller["team_id"] is not None))
+            grants: Grants = compiled_grants(granted, in_team=caller["team_id"] is not None)
+            rights = Rights(grants if scopes is None else narrowed(grants, scopes))
             self._keep(self._rights, key, rights)
         wide = await self._is_wide(user_id, caller["team_id"], rights)
         role_id, name, version = caller["role_id"], caller["role_name"], caller["version"]
-        access = Access(principal, role_id, name, caller["team_id"], version, rights, wide)
-        self._keep(self._callers, principal, access)
+        if scopes is not None:
+            name = f"{name}, narrowed by the scopes of this token,"
+        access = Access(principal, role_id, name, caller["team_id"], version, rights, scopes, until, wide)
+        if not enrolling:
+            self._keep(self._callers, principal, access)
         return access
+
+    def _lacks_second_factor(self, principal: Principal, caller: Any) -> bool:
+        """Whether the role asks for one, and the user has none. Whoever acts as the user has given one already."""
+        asked = caller["role_name"] in self._second_factor_roles
+        return asked and not caller["second_factor"] and principal.impersonator_id is None
 
     async def _is_wide(self, user_id: UUID, team_id: UUID | None, rights: Rights) -> bool:
         """Whether the caller owns so many customers that its pages are better sought in their order."""
@@ -131,6 +165,24 @@ def _check_session(caller: Any) -> None:
         raise UnauthenticatedError("This session has been ended: sign in again.", reason="revoked")
     if caller["over"]:
         raise UnauthenticatedError("This session has expired: sign in again.", reason="expired")
+
+
+def _check_token(caller: Any) -> float:
+    """UnauthenticatedError where the API token, or the secret that was shown, is good no more; else up to when it is.
+
+    Every end but that of a time has raised the version that every statement compares.
+    """
+    if not caller["token_found"]:
+        raise UnauthenticatedError("The token is not one of this server.", reason="invalid")
+    if caller["token_revoked"] is not None:
+        raise UnauthenticatedError("This token was revoked.", reason="revoked")
+    if caller["shown"] is None:
+        raise UnauthenticatedError("This secret was replaced by a newer one of its token.", reason="revoked")
+    ends = [caller["token_expires"], caller["former_until"] if caller["shown"] == "FORMER" else None]
+    found = min((end for end in ends if end is not None), default=None)
+    if found is not None and found <= caller["present"]:
+        raise UnauthenticatedError("This token has expired.", reason="expired")
+    return math.inf if found is None else float(found.timestamp())
 
 
 def compiled_grants(rows: list[Any], *, in_team: bool) -> dict[str, dict[str, Granted]]:

@@ -260,6 +260,7 @@ RECORDED = {
     "Team": "tm",
     "Role": "rol",
     "SlaPolicy": "sla",
+    "ApiToken": "tok",
 }
 """The entities of whose records there may be events, and how their typed ids begin."""
 
@@ -267,7 +268,7 @@ RECORDED = {
 def _typed_id(row: Any) -> Any:
     prefix = case(
         *(
-            (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'"))
+            (row.entity == literal_column(f"'{name}'"), literal_column(f"'{prefix}_'", Text))
             for name, prefix in RECORDED.items()
         )
     )
@@ -331,6 +332,12 @@ class AuditEvent(Entity, table=True):
     actor: User = Relationship(
         sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.actor_id) == User.id", "viewonly": True}
     )
+    impersonator: User = Relationship(
+        sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.impersonator_id) == User.id", "viewonly": True}
+    )
+    token: ApiToken = Relationship(
+        sa_relationship_kwargs={"primaryjoin": "foreign(AuditEvent.token_id) == ApiToken.id", "viewonly": True}
+    )
 
 
 class IdempotencyKey(Row, table=True):
@@ -344,4 +351,40 @@ class IdempotencyKey(Row, table=True):
     key: str = Field(primary_key=True, sa_type=Text)
     request_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
     outcome: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    created_at: datetime = moment(required=True)
+
+
+class SecondFactor(Row, table=True):
+    """What a user proves besides the password; in force once it is confirmed. The secret is encrypted."""
+
+    __tablename__ = "second_factors"
+
+    user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    secret: bytes = Field(sa_type=LargeBinary, nullable=False)
+    created_at: datetime = moment(required=True)
+    confirmed_at: datetime | None = moment()
+    last_step: int | None = Field(default=None, sa_type=BigInteger)
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    tried_at: datetime | None = moment()
+
+
+class RecoveryCode(Row, table=True):
+    """A code that stands in for the second factor once; a hash of it is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: UUID = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    used_at: datetime | None = moment()
+
+
+class ProviderIdentity(Row, table=True):
+    """Whom an OpenID provider knows a user as: linked at the first sign-in by it, one of each provider."""
+
+    __tablename__ = "identities"
+    __table_args__ = (Index("uq_identities_user_id_issuer", "user_id", "issuer", unique=True),)
+
+    issuer: str = Field(primary_key=True, sa_type=Text)
+    subject: str = Field(primary_key=True, sa_type=Text)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     created_at: datetime = moment(required=True)

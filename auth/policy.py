@@ -44,7 +44,9 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
-            "AuditEvent": "at actor action entity entityId outcome changes ip userAgent requestId",
+            "ApiToken": "name prefix owner scopes allowedIps expiresAt lastUsedAt requestsToday requestsTotal "
+            "revokedAt createdAt",
+            "AuditEvent": "at actor token impersonator action entity entityId outcome changes ip userAgent requestId",
         }.items()
     }
 )
@@ -68,6 +70,7 @@ WRITABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "User": "name email role team",
             "Team": "name region",
             "Role": "name description grants",
+            "ApiToken": "name scopes expiresAt allowedIps",
         }.items()
     }
 )
@@ -135,8 +138,14 @@ _DEAL = "create update move win lose reopen"
 _SELL = "create update pay ship deliver complete cancel"
 _SERVE = "create update comment pending resolve close reopen rate"
 
-
-_SHOP = {"Team": _read(ALL), "SlaPolicy": _read(ALL), "AuditEvent": _read(OWN)}
+# Whoever gets a token's new secret can act as its owner: nobody but the owner does.
+_OWN_TOKENS = _may(OWN, "create rotate")
+_SHOP = {
+    "Team": _read(ALL),
+    "SlaPolicy": _read(ALL),
+    "AuditEvent": _read(OWN),
+    "ApiToken": _read(OWN) | _OWN_TOKENS | _may(OWN, "revoke"),
+}
 
 
 def _catalogue(actions: str) -> dict[str, dict[str, Rule]]:
@@ -170,9 +179,11 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
-                "User": _read(ALL) | _may(ALL, "create update deactivate activate explain"),
+                "User": _read(ALL)
+                | _may(ALL, "create update deactivate activate explain impersonate signOut resetSecondFactor"),
                 "Team": _read(ALL) | _may(ALL, "create update delete"),
                 "Role": _read(ALL) | _may(ALL, "create update delete"),
+                "ApiToken": _read(ALL) | _OWN_TOKENS | _may(ALL, "revoke"),
             },
         ),
         "AUDITOR": BuiltInRole(
@@ -185,6 +196,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
             | {
                 "TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)},
                 "User": _read(ALL) | _may(ALL, "explain"),
+                "ApiToken": _read(ALL) | _OWN_TOKENS | _may(OWN, "revoke"),
             },
         ),
         "MANAGER": BuiltInRole(
@@ -218,6 +230,9 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 **_SHOP,
             },
         ),
+        # SUPPORT writes every field of a contact, also those that it reads masked: whoever has a caller on the line
+        # puts down a new address without being shown the old one. Writing shows nothing of what was there, and is on
+        # record.
         "SUPPORT": BuiltInRole(
             "Answers tickets: sees a customer's details where somebody else gave it the customer's ticket.",
             {

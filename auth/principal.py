@@ -1,6 +1,6 @@
 """Who calls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.errors import ForbiddenError
@@ -17,6 +17,8 @@ class Principal:
     session_id: UUID | None = None
     token_id: UUID | None = None
     impersonator_id: UUID | None = None
+    secret_hash: bytes | None = field(default=None, repr=False, kw_only=True)
+    """Of an API token, the hash of the secret that was shown: after a rotation, one may be good and the other not."""
 
     def refuse_impersonation(self, action: str) -> None:
         """ForbiddenError where somebody acts as the user: what proves who the user is, is the user's own to change."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import aliased
 
-from app.models import AuditEvent, Contact, Customer, Opportunity, Role, Ticket, User
+from app.models import ApiToken, AuditEvent, Contact, Customer, Opportunity, Role, Ticket, User
 from app.models.base import Row
 from app.models.enums import RowScope, TicketStatus
 from app.reading.binding import CALLER, TEAM
@@ -179,6 +179,8 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
     if entity is AuditEvent:
         # A plain condition on its column, so that the list is sought in the index of the actor's events.
         return [belongs(row.actor_id)]
+    if entity is ApiToken:
+        return [belongs(row.owner_id)]
     if entity is Role:
         me: Any = aliased(User)
         return [row.id == select(me.role_id).where(me.id == caller()).scalar_subquery()]

@@ -1,11 +1,15 @@
 """Stale writes: what has changed in a record since the caller saw it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from sqlalchemy import Uuid, or_, select
+from sqlalchemy.orm import aliased
 
 from app.db.ids import print_id
 from app.domain.problems import Problem
+from app.reading.binding import Binder, compile_statement
 from app.reading.compile import compile_read
 from app.reading.cursors import CursorKeys
 from app.reading.read import Field, Leaf, MoneyField, Operand, Read, ToMany, ToOne
@@ -28,6 +32,8 @@ async def conflict(connection: Any, access: Access, record: Any, seen: int) -> P
     since = {row["field"] for row in await connection.fetch(_SINCE, record.id, seen)}
     names = [name for name in ENTITIES[entity.__name__] if name in since]
     fields = {name: field for name in names if (field := _read(access, entity, name))}
+    for name in await _closed(connection, access, record, fields):
+        del fields[name]
     current = None
     if fields:
         read = Read(
@@ -49,6 +55,26 @@ async def conflict(connection: Any, access: Access, record: Any, seen: int) -> P
         current=current,
         params={"version": record.version},
     )
+
+
+async def _closed(connection: Any, access: Access, record: Any, names: Iterable[str]) -> list[str]:
+    """Those of the fields of which the caller sees nothing on this very row: that they changed is not told either."""
+    entity = type(record)
+    row: Any = aliased(entity, name="#r")
+    open_here = {}
+    for name in names:
+        treatment = access.treatment(entity, attribute_name(name), row)
+        if treatment.readable is not True and treatment.masked is not True:
+            parts = [part for part in (treatment.readable, treatment.masked) if not isinstance(part, bool)]
+            open_here[name] = or_(*parts)
+    if not open_here:
+        return []
+    binder = Binder()
+    at = row.id == binder.bind(Operand(_itself, None, record.id), Uuid())
+    query = select(*(condition.label(f"#{name}") for name, condition in open_here.items())).where(at)
+    statement = compile_statement(query, binder)
+    seen = await connection.fetchrow(statement.sql, *statement.arguments({}, access.arguments))
+    return [name for name, is_open in zip(open_here, seen, strict=True) if not is_open]
 
 
 def _restores(access: Access, entity: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -26,22 +27,32 @@ class Claims:
 
 
 class AccessTokens:
-    """Signs and verifies access tokens under a key derived from the server's secret."""
+    """Signs access tokens under a key derived from the server's secret, and verifies them by the key that they name: of
+    that secret, or of a former one."""
 
-    def __init__(self, secret: str, seconds: int) -> None:
-        self._key = sha256(b"access token\0" + secret.encode()).digest()
-        self._kid = sha256(self._key).hexdigest()[:8]
+    def __init__(self, secret: str, seconds: int, former: Sequence[str] = ()) -> None:
+        keys = [sha256(b"access token\0" + each.encode()).digest() for each in (secret, *former)]
+        self._keys = {sha256(key).hexdigest()[:8]: key for key in reversed(keys)}
+        self._key, self._kid = keys[0], sha256(keys[0]).hexdigest()[:8]
         self._seconds = seconds
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     def sign(
-        self, user_id: UUID, session_id: UUID, impersonator_id: UUID | None = None, until: datetime | None = None
+        self,
+        user_id: UUID,
+        session_id: UUID,
+        impersonator_id: UUID | None = None,
+        until: datetime | None = None,
+        *,
+        whole: bool = False,
     ) -> tuple[str, int]:
-        """A token, and when it expires in seconds since 1970: not after ``until``, the end of the session."""
+        """A token, and when it expires in seconds since 1970: never after ``until``, the end of the session, and just
+        then if it is to last for the ``whole`` of it."""
         now = int(time.time())
         expires = now + self._seconds
         if until is not None:
-            expires = min(expires, int(until.timestamp()))
+            end = int(until.timestamp())
+            expires = end if whole else min(expires, end)
         claims: dict[str, Any] = {"sub": str(user_id), "sid": str(session_id), "iat": now, "exp": expires}
         if impersonator_id is not None:
             claims["imp"] = str(impersonator_id)
@@ -61,9 +72,8 @@ class AccessTokens:
 
     def _decode(self, token: str) -> Claims:
         try:
-            said = jwt.decode(
-                token, self._key, [_ALGORITHM], options={"require": ["sub", "sid", "exp"], "verify_exp": False}
-            )
+            key = self._keys.get(jwt.get_unverified_header(token).get("kid", self._kid), self._key)
+            said = jwt.decode(token, key, [_ALGORITHM], options={"require": ["sub", "sid", "exp"], "verify_exp": False})
             impersonator = UUID(said["imp"]) if "imp" in said else None
             principal = Principal(UUID(said["sub"]), UUID(said["sid"]), impersonator_id=impersonator)
             return Claims(principal, float(said["exp"]))

@@ -15,7 +15,7 @@ _CODES = "SELECT id, code FROM customers WHERE code = ANY($1) AND deleted_at IS 
 _REFS = """
     SELECT r.record_id, r.entity, r.system, r.external_id FROM external_refs r
     JOIN unnest($1::text[], $2::text[], $3::text[]) AS n (entity, system, external_id)
-    USING (entity, system, external_id)
+    USING (entity, system, external_id) WHERE r.live
 """
 Key = tuple[str, ...]
 

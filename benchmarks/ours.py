@@ -14,6 +14,13 @@ from benchmarks.operations import User
 from benchmarks.statements import Pair
 
 SECRET = "only for measuring, on a database of demo data"
+ENVIRONMENT = {
+    "RAPPORT_SECRET": SECRET,
+    "RAPPORT_WORKERS": "1",
+    # Budgets are counted, and are as good as endless; requests are logged, to where nobody looks.
+    "RAPPORT_BUDGET_POINTS": "1000000000",
+    "RAPPORT_BUDGET_RESTORE": "1000000000",
+}
 COMMAND = [str(Path(sys.executable).with_name("rapport")), "serve"]
 
 

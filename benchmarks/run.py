@@ -27,7 +27,7 @@ from benchmarks.case import MIXED, Case, cases, ratio
 from benchmarks.cpu import postmaster_of
 from benchmarks.load import http_request, write_requests
 from benchmarks.operations import PLAIN_ROLES, World, read_world
-from benchmarks.ours import COMMAND, SECRET, statements_of, tokens
+from benchmarks.ours import COMMAND, ENVIRONMENT, statements_of, tokens
 from benchmarks.servers import prepared, serving
 from benchmarks.statements import measure
 
@@ -76,7 +76,7 @@ class Bench:
 
     def graphql(self, server: str, command: list[str], *, plain: bool) -> None:
         """Measure all cases on a GraphQL server, and keep an answer of each for the echo."""
-        environment = {"DATABASE_URL": self.url, "RAPPORT_SECRET": SECRET, "RAPPORT_WORKERS": "1"}
+        environment = {"DATABASE_URL": self.url, **ENVIRONMENT}
         with serving(command, environment) as (pid, port):
             for case in self.cases:
                 requests = case.requests(self.world, self.signed, case.operation.requests, plain=plain)
@@ -142,7 +142,7 @@ class Bench:
 
     def ours(self) -> AbstractContextManager[tuple[int, int]]:
         """This server, running."""
-        return serving(COMMAND, {"DATABASE_URL": self.url, "RAPPORT_SECRET": SECRET, "RAPPORT_WORKERS": "1"})
+        return serving(COMMAND, {"DATABASE_URL": self.url, **ENVIRONMENT})
 
     def agreement(self) -> str:
         """How many answers of (a) and (b) are the same."""

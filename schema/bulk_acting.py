@@ -109,6 +109,7 @@ class BulkAct:
             done = await context.services.bulk.perform(deed, access)
         except RecursionError:
             raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
+        context.cost += len(done.rows)
         return BulkPayload(count=done.count, done=done, prefix=self.entity.prefix)
 
     def _id(self, number: int, id: str) -> UUID:

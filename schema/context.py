@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from graphql import FieldNode, GraphQLObjectType
 
+from app.db.lanes import Lanes
 from app.errors import ForbiddenError, UnauthenticatedError
 from app.models.base import Row
 from app.rates import Rates
@@ -25,9 +26,14 @@ from auth.export_links import ExportLinks
 from auth.gate import Gate
 from auth.letters import Letters
 from auth.loading import AccessCache
+from auth.passwords import Passwords
+from auth.second_factors import SecondFactors
+from auth.sessions import Sessions
 from auth.signing_in import SignIn
+from auth.throttling import Throttle
 from schema.callers import Caller
 from schema.documents import Document, Operation
+from schema.paying import Payment
 from schema.planning import RECORD, Plan, Planner
 
 _ATTEMPTS = 5
@@ -42,12 +48,17 @@ class Services:
     accesses: AccessCache
     planner: Planner
     sign_in: SignIn
+    sessions: Sessions
     gate: Gate
     bulk: BulkGate
     audit: AuditLog
     rates: Rates
     export_links: ExportLinks
     password_changes: PasswordChanges
+    writers: Lanes
+    passwords: Passwords
+    second_factors: SecondFactors
+    throttle: Throttle
     explainer: Explainer
     letters: Letters
 
@@ -61,6 +72,7 @@ class Context:
     request_id: str
     document: Document
     operation: Operation
+    payment: Payment
     variables: Mapping[str, Any] = field(default_factory=dict)
     shape: Any = None
     raw_variables: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +100,12 @@ class Context:
         """The caller's rights as they are now, for what is answered without a statement that would check them."""
         known = await self.access()
         return await self.services.accesses.reload(known.principal)
+
+    async def identify(self) -> Access:
+        """The caller's own, for enrolling the second factor without which its role has no access."""
+        if self.caller.principal is None:
+            return await self.access()
+        return await self.services.accesses.reload(self.caller.principal, enrolling=True)
 
     def origin(self) -> Origin:
         """Who acts, and from where, as the audit log keeps it."""

@@ -1,5 +1,6 @@
 """From coerced GraphQL values to what PostgreSQL is sent, with errors that name the argument."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -64,12 +65,12 @@ def record_id(entity: type[Row], name: str) -> Convert:
     return lambda value: [one(each) for each in value] if isinstance(value, list) else one(value)
 
 
-def any_id(name: str) -> Convert:
-    """The UUID of a typed id of whatever entity, or a list of them. UUIDs are unique among all entities."""
+def any_id(name: str, prefixes: Collection[str]) -> Convert:
+    """The UUID of a typed id with one of the prefixes, or a list of them."""
 
     def one(value: str) -> UUID:
         found = split_id(value)
-        if found is None:
+        if found is None or found[0] not in prefixes:
             shown = value if len(value) <= 60 else f"{value[:57]}…"
             raise BadUserInputError(
                 f"{name} is not the id of a record: {shown!r}. Such an id is a prefix like cus_ and 32 hexadecimal"

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from graphql import (
@@ -51,6 +52,10 @@ class Document:
     """A document: its operations by name, or what is wrong with it."""
 
     text: str
+    hash: str
+    """The first digits of its SHA-256, for logs."""
+    discreet: bool
+    """Whether its errors must not tell the schema piece by piece."""
     node: DocumentNode | None = None
     errors: list[GraphQLError] = field(default_factory=list)
     operations: dict[str, Operation] = field(default_factory=dict)
@@ -90,24 +95,26 @@ class Documents:
         return found
 
     def _read(self, text: str) -> Document:
+        document = Document(text, sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], self._discreet)
         try:
             node = parse(text, max_tokens=self._max_tokens)
         except GraphQLSyntaxError as error:
-            return Document(text, errors=[error])
-        errors = validate(
+            document.errors = [error]
+            return document
+        document.node = node
+        document.errors = validate(
             self._schema,
             node,
             self._rules,
             hide_suggestions=self._discreet,
             allow_empty_selection_sets=False,
         )
-        if errors:
-            return Document(text, node, errors)
+        if document.errors:
+            return document
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
-        operations = {}
         for definition in node.definitions:
             if isinstance(definition, OperationDefinitionNode):
-                operations[definition.name.value if definition.name else ""] = Operation(
+                document.operations[definition.name.value if definition.name else ""] = Operation(
                     definition,
                     figures(definition, fragments),
                     coercer(self._schema, definition, shaper(self._schema, node, definition)),
@@ -115,7 +122,7 @@ class Documents:
                     definition.name.value if definition.name else "",
                     _roots(definition),
                 )
-        return Document(text, node, operations=operations)
+        return document
 
 
 def _roots(operation: OperationDefinitionNode) -> dict[str, list[FieldNode]] | None:

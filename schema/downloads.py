@@ -1,7 +1,6 @@
 """Downloads of exports: ``GET /exports/…`` as a link says, streamed while the rows are read."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
@@ -61,9 +60,9 @@ class Downloads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        request_id = secrets.token_hex(8)
+        request_id = scope["exchange"].request_id
         watch = Watch(receive)
-        sending = _Sending(send, request_id)
+        sending = _Sending(send)
         try:
             try:
                 await self._answer(scope, sending, request_id)
@@ -186,18 +185,15 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
 class _Sending:
     """The response, part by part."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send) -> None:
         self.begun = False
         self._send = send
-        self._request_id = request_id.encode()
 
     async def begin(self, media: str, name: str, length: int | None = None) -> None:
         """The head of a file; names are made of those of tables and a date."""
         headers = [
             (b"content-type", media.encode()),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
         ]
         await self._head(200, headers, length)
         self.begun = True
@@ -218,7 +214,7 @@ class _Sending:
         await self._send({"type": "http.response.body", "body": body})
 
     async def _head(self, status: int, headers: list[tuple[bytes, bytes]], length: int | None) -> None:
-        shared = [(b"cache-control", b"no-store"), (b"x-request-id", self._request_id)]
+        shared = [(b"cache-control", b"no-store")]
         sized = [] if length is None else [(b"content-length", str(length).encode())]
         await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *sized, *shared]})
 

@@ -12,6 +12,13 @@ class FragmentExecutor(StrawberryGraphQLCoreExecutionContext):
 
     _without_data = False
 
+    @classmethod
+    def build(cls, *arguments: Any, **options: Any) -> Any:
+        """An executor for one operation, or what is wrong with its variables; whether with suggestions, the document
+        says."""
+        context = options["context_value"] if "context_value" in options else arguments[3]
+        return super().build(*arguments, **{**options, "hide_suggestions": context.document.discreet})
+
     def complete_value(self, return_type: Any, nodes: Any, info: Any, path: Any, result: Any, *rest: Any) -> Any:
         """The value of a field as it stands in the response."""
         if type(result) is orjson.Fragment:
@@ -31,12 +38,3 @@ class FragmentExecutor(StrawberryGraphQLCoreExecutionContext):
     def build_response(self, data: Any) -> Any:
         """The answer; without data where a root field failed that is never null."""
         return super().build_response(None if self._without_data else data)
-
-
-class DiscreetExecutor(FragmentExecutor):
-    """The same, whose errors suggest no names of the schema."""
-
-    @classmethod
-    def build(cls, *arguments: Any, **options: Any) -> Any:
-        """An executor for one operation, or what is wrong with its variables."""
-        return super().build(*arguments, **{**options, "hide_suggestions": True})

@@ -30,6 +30,7 @@ from app.reading.read import (
 )
 from app.reading.relations import currency_of, relation
 from auth.access import attribute_name
+from auth.models import RECORDED
 from schema import conversions as to
 from schema.arguments import Given
 
@@ -55,7 +56,9 @@ def _member(entity: type[Row], given: Given) -> Filter:
             return Not(entity_filter(entity, given))
         case "isNull":
             return Missing(bool(given.value))
-    attribute = "about" if entity is AuditEvent and name == "entityId" else attribute_name(name)
+    if entity is AuditEvent and name == "entityId":
+        return All(tuple(_about(member) for member in given.members()))
+    attribute = attribute_name(name)
     kind = get_named_type(given.kind).name
     if kind == "MoneyFilter":
         return _money(entity, attribute, given)
@@ -99,6 +102,17 @@ def _reference(given: Given) -> Filter:
     return All(tuple(parts))
 
 
+def _about(given: Given) -> Filter:
+    """The record of an event: it is sought by its UUID, which has an index, and its typed id must be the same."""
+    _refuse_null(given)
+    how = given.path[-1]
+    same: Comparison = "in" if how in ("in", "notIn") else "eq"
+    kinds = frozenset(RECORDED.values())
+    id = given.operand(to.any_id(given.name, kinds))
+    found = All((Compare("about", same, id), Compare("entity_id", same, given.operand(to.text(given.name)))))
+    return Not(found) if how in ("ne", "notIn") else found
+
+
 def _leaf(entity: Any, attribute: str, given: Given) -> Filter:
     return All(tuple(_comparison(entity, attribute, member) for member in given.members()))
 
@@ -117,7 +131,7 @@ def _comparison(entity: Any, attribute: str, given: Given) -> Filter:
 def _operand(entity: Any, how: str, given: Given) -> Operand:
     kind = get_named_type(given.kind)
     if kind.name == "ID":
-        return given.operand(to.any_id(given.name) if entity is AuditEvent else to.record_id(entity, given.name))
+        return given.operand(to.record_id(entity, given.name))
     if how in _WILDCARDS:
         return given.operand(to.pattern(given.name, *_WILDCARDS[how]))
     if how in ("has", "hasAny", "hasAll"):

@@ -58,7 +58,7 @@ def _items(values: Any) -> Iterator[tuple[str, Any]]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, MoneyInput):
-        return GivenMoney(value.amount, value.currency or None)
+        return GivenMoney(value.amount, None if value.currency is UNSET else value.currency)
     if isinstance(value, list):
         return [(each.system, each.id) if isinstance(each, ExternalRefInput) else each for each in value]
     return value

@@ -7,6 +7,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -64,6 +65,19 @@ def figures(operation: OperationDefinitionNode, fragments: Mapping[str, Fragment
         return Figures(depth, aliases, fields)
 
     return of(operation.selection_set)
+
+
+def root_fields(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> int:
+    """How many fields stand at the root of an operation whose figures are within the limits."""
+    count = 0
+    for node in selections.selections:
+        if isinstance(node, FieldNode):
+            count += 1
+        elif isinstance(node, FragmentSpreadNode):
+            count += root_fields(fragments[node.name.value].selection_set, fragments)
+        elif isinstance(node, InlineFragmentNode):
+            count += root_fields(node.selection_set, fragments)
+    return count
 
 
 def check_figures(found: Figures, settings: Settings) -> None:

@@ -13,7 +13,7 @@ import app.models as models
 from app.models.base import Row
 from app.models.enums import FieldAccess
 from app.reading.relations import relation
-from auth.access import ENTITY_CLASSES, PARTS, attribute_name
+from auth.access import ENTITY_CLASSES, PARTS, RENAMED, attribute_name
 from auth.policy import ENTITIES, POLICY, WRITABLE
 
 ENTITY_OF_TYPE: dict[str, type[Row]] = {
@@ -26,7 +26,7 @@ ENTITY_OF_TYPE: dict[str, type[Row]] = {
 VIEWER_CAN = "viewerCan"
 """The field that says what the caller may do to the row: it is of no column, and needs no right."""
 
-_RENAMED = {("ExternalRef", "id"): "external_id"}
+_RENAMED = {("ExternalRef", "id"): "external_id", **RENAMED}
 _MASKABLE = "String"
 
 

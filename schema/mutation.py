@@ -2,6 +2,7 @@
 
 import strawberry
 
+from schema.mutations.api_token import ApiTokenMutations
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
@@ -13,6 +14,7 @@ from schema.mutations.password import PasswordMutations
 from schema.mutations.person import PersonMutations
 from schema.mutations.product import ProductMutations
 from schema.mutations.role import RoleMutations
+from schema.mutations.second_factor import SecondFactorMutations
 from schema.mutations.session import SessionMutations
 from schema.mutations.sla import SlaMutations
 from schema.mutations.stage import StageMutations
@@ -23,6 +25,7 @@ from schema.mutations.user import UserMutations
 
 @strawberry.type
 class Mutation(
+    ApiTokenMutations,
     BulkMutations,
     ContactMutations,
     CustomerMutations,
@@ -33,6 +36,7 @@ class Mutation(
     PasswordMutations,
     PersonMutations,
     ProductMutations,
+    SecondFactorMutations,
     SessionMutations,
     RoleMutations,
     SlaMutations,

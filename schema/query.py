@@ -7,6 +7,7 @@ import app.models as models
 from schema.context import Context
 from schema.permissions import can
 from schema.resolving import whole
+from schema.types.api_token import ApiTokenConnection
 from schema.types.audit_event import AuditEventConnection, AuditEventFilter
 from schema.types.audit_verification import AuditVerification
 from schema.types.common import Node
@@ -225,6 +226,18 @@ class Query:
     @strawberry.field(extensions=can("read", models.Role))
     async def roles(self, info: Asked) -> list[Role]:
         """The roles that the caller may see."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.ApiToken))
+    async def api_tokens(
+        self,
+        info: Asked,
+        first: int | None = UNSET,
+        after: str | None = UNSET,
+        last: int | None = UNSET,
+        before: str | None = UNSET,
+    ) -> ApiTokenConnection:
+        """The API tokens that the caller may see, the newest first."""
         return await whole(info)
 
     @strawberry.field(extensions=can("read", models.AuditEvent))

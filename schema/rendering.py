@@ -21,7 +21,12 @@ def rendered(info: Info[Context, None], values: Values) -> Any:
     selection = Selection(raw.schema, context.operation.fragments, context.variables)
     kind = get_named_type(raw.return_type)
     assert isinstance(kind, GraphQLObjectType)
-    return orjson.Fragment(orjson.dumps(_renderer(selection, kind, raw.field_nodes)(values)))
+    return orjson.Fragment(orjson.dumps(objects(selection, kind, raw.field_nodes, values)))
+
+
+def objects(selection: Selection, kind: GraphQLObjectType, nodes: Sequence[Any], values: Values) -> list[Any]:
+    """Objects of ``kind`` with what ``nodes`` select of them."""
+    return _renderer(selection, kind, nodes)(values) if values else []
 
 
 def _renderer(selection: Selection, kind: GraphQLObjectType, nodes: Sequence[Any]) -> Callable[[Values], list[Any]]:

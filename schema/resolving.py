@@ -1,9 +1,10 @@
 """Resolvers of fields that answer whole."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLObjectType, GraphQLResolveInfo
+from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo
 from strawberry import Info
 
 from app.models.base import Row
@@ -32,18 +33,44 @@ async def record(info: Info[Context, None], entity: type[Row], id: UUID, access:
     return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, path, (entity, id), access))
 
 
+Nodes = Sequence[FieldNode]
+
+
 async def records(
-    info: Info[Context, None], type_name: str, field: str, entity: type[Row], id: UUID, access: Access
+    info: Info[Context, None],
+    type_name: str,
+    field: str,
+    entity: type[Row],
+    id: UUID,
+    access: Access,
+    below: tuple[tuple[str, ...], Nodes] | None = None,
 ) -> dict[str, Any]:
-    """One known row for each way in which the object of a root field is asked for it, by response key."""
+    """One known row for each way in which the object of a root field is asked for it, by response key; or an object
+    further ``below``, given by its path and its nodes."""
     raw: GraphQLResolveInfo[Context] = info._raw_info
-    context = info.context
-    kind = raw.schema.type_map[type_name]
-    assert isinstance(kind, GraphQLObjectType)
-    selection = Selection(raw.schema, context.operation.fragments, context.variables)
+    path, nodes = below or ((str(raw.path.key),), raw.field_nodes)
+    kind = _kind(raw, type_name)
     found = {}
-    for key, nodes in selection.collect(kind, (node.selection_set for node in raw.field_nodes)).items():
-        if nodes[0].name.value == field:
-            path = (str(raw.path.key), key)
-            found[key] = fragment(await context.answer(kind, nodes, path, (entity, id), access))
+    for key, asked in _asked(info, kind, nodes, field).items():
+        found[key] = fragment(await info.context.answer(kind, asked, (*path, key), (entity, id), access))
     return found
+
+
+def objects(info: Info[Context, None], type_name: str, field: str) -> dict[str, tuple[tuple[str, ...], Nodes]]:
+    """The ways in which the object of a root field is asked for another object: path and nodes by response key."""
+    raw: GraphQLResolveInfo[Context] = info._raw_info
+    found = _asked(info, _kind(raw, type_name), raw.field_nodes, field)
+    return {key: ((str(raw.path.key), key), nodes) for key, nodes in found.items()}
+
+
+def _kind(raw: GraphQLResolveInfo[Context], name: str) -> GraphQLObjectType:
+    kind = raw.schema.type_map[name]
+    assert isinstance(kind, GraphQLObjectType)
+    return kind
+
+
+def _asked(info: Info[Context, None], kind: GraphQLObjectType, nodes: Nodes, field: str) -> dict[str, Nodes]:
+    context = info.context
+    selection = Selection(info._raw_info.schema, context.operation.fragments, context.variables)
+    collected = selection.collect(kind, (node.selection_set for node in nodes))
+    return {key: found for key, found in collected.items() if found[0].name.value == field}

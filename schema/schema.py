@@ -12,9 +12,10 @@ from strawberry.types.execution import ExecutionContext
 
 from schema import mapping
 from schema.descriptions import describe
-from schema.executor import DiscreetExecutor, FragmentExecutor
+from schema.executor import FragmentExecutor
 from schema.mutation import Mutation
 from schema.query import Query
+from schema.quick_inputs import quicken
 from schema.scalars import SCALARS
 from schema.types.contact import Contact
 from schema.types.opportunity import Opportunity
@@ -45,16 +46,17 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def build_schema(*, discreet: bool = False) -> Schema:
-    """The schema, made once a process, checked against tables and policy; a discreet one suggests no names."""
+def build_schema() -> Schema:
+    """The schema, made once a process, checked against tables and policy."""
     schema = Schema(
         Query,
         Mutation,
         types=[Contact, Opportunity, TicketComment],
         extensions=[KeptDocument],
-        execution_context_class=DiscreetExecutor if discreet else FragmentExecutor,
+        execution_context_class=FragmentExecutor,
         config=StrawberryConfig(scalar_map=_scalars()),
     )
+    quicken(each.definition for each in schema.schema_converter.type_map.values())
     mapping.check(schema.graphql)
     describe(schema.graphql)
     return schema

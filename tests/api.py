@@ -56,7 +56,8 @@ class Api:
 @asynccontextmanager
 async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
     """The application on the database of ``url``, with these settings."""
-    given = {"data_dir": Path("/nonexistent"), "secret": SECRET, "database_url": url, "keeper": False, **settings}
+    given = {"budget_points": 0, "budget_token_points": 0, "budget_stranger_points": 0, "access_log": False}
+    given |= {"data_dir": Path("/nonexistent"), "secret": SECRET, "database_url": url, "keeper": False, **settings}
     configure_logs(Settings(**given))
     app = create_app(Settings(**given), url)
     async with app.router.lifespan_context(app):

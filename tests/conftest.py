@@ -1,5 +1,6 @@
 """One PostgreSQL for all tests: the embedded one, or that of DATABASE_URL. A test that writes has its own copy."""
 
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -27,8 +28,16 @@ STANDING_SESSIONS = """
     END $$;
     CREATE TRIGGER users_standing_session AFTER INSERT ON users
     FOR EACH ROW EXECUTE FUNCTION open_standing_session();
+    CREATE FUNCTION reopen_standing_session() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE sessions SET revoked_at = NULL WHERE id = NEW.id;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER users_standing_session_again AFTER UPDATE OF active ON users
+    FOR EACH ROW WHEN (NEW.active AND NOT OLD.active) EXECUTE FUNCTION reopen_standing_session();
 """
-"""Gives each user of a test a session with the user's own id, so that a token can be signed without signing in."""
+"""Gives each user of a test a session with the user's own id, so that a token can be signed without signing in; it is
+there again when an inactive user is made active."""
 
 
 class Server:
@@ -118,3 +127,9 @@ async def empty_database(server: Server, migrated: str) -> AsyncIterator[str]:
     url = await server.copy(migrated)
     yield url
     await server.drop(url)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -44,6 +44,7 @@ LISTS = {
     "Ticket": "tickets",
     "User": "users",
     "AuditEvent": "auditEvents",
+    "ApiToken": "apiTokens",
 }
 """The entities that are listed page by page at the root."""
 

@@ -162,9 +162,9 @@ async def test_fragments_in_a_circle_are_refused_at_once(api: Api, admin: UUID) 
 
 async def test_cost_counts_every_row_of_every_page(small: Api, admin: UUID) -> None:
     answer = await fine(small, admin, "{ customers(first: 10) { nodes { id } } }")
-    assert answer["extensions"]["cost"] == {"requested": 10}
+    assert answer["extensions"]["cost"]["requested"] == 10
     answer = await fine(small, admin, "{ customers(first: 10) { nodes { orders(first: 4) { nodes { id } } } } }")
-    assert answer["extensions"]["cost"] == {"requested": 10 * (1 + 4)}
+    assert answer["extensions"]["cost"]["requested"] == 10 * (1 + 4)
     document = "{ customers(first: 100) { nodes { orders(first: 5) { nodes { id } } } } }"
     await too_costly(small, admin, document, "cost", 600)
 
@@ -191,7 +191,7 @@ async def test_cost_is_that_of_all_root_fields_together(small: Api, admin: UUID)
 
 async def test_cost_follows_the_variables(small: Api, admin: UUID) -> None:
     document = "query($n: Int!) { customers(first: $n) { nodes { contacts(first: $n) { nodes { id } } } } }"
-    assert (await fine(small, admin, document, {"n": 2}))["extensions"]["cost"] == {"requested": 6}
+    assert (await fine(small, admin, document, {"n": 2}))["extensions"]["cost"]["requested"] == 6
     await too_costly(small, admin, document, "cost", 30 * 31, {"n": 30})
     ids = [f"cus_{number:032x}" for number in range(40)]
     document = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { orders(first: 20) { nodes { id } } } } }"

@@ -31,7 +31,7 @@ from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECK = ROOT.parent / "shared" / "contract_check.py"
-SECRET = "x" * 32
+SECRET = "a secret for these tests, which is long"
 
 
 # The schema

@@ -21,6 +21,10 @@ from app.demo.pipeline import make_opportunities
 from app.demo.rows import Batch, Frame
 from app.demo.sales import make_orders, plan_orders
 from app.demo.support import make_tickets
+from app.domain.rows import columns, loaded
+from app.domain.sla_policy import Clock, clock_of
+from app.domain.work import Shop
+from app.models import SlaPolicy
 
 __all__ = ["AS_OF", "DEMO_ACCOUNTS", "DemoRefusedError", "DemoReport", "load_demo"]
 
@@ -61,12 +65,14 @@ async def load_demo(
     progress: Progress | None = None,
     as_of: datetime = AS_OF,
     seed: int = SEED,
+    shop_timezone: str = "Europe/Berlin",
 ) -> DemoReport:
     """Fill the migrated database of ``url`` with a shop of so many customers, the same for the same arguments.
 
     ``password_hash`` becomes that of the accounts in ``DEMO_ACCOUNTS``; the other users cannot sign in. ``progress``
     is told what is being filled, how much of it is done, and about how much it will be; it comes last with the name
-    ``"indexes"``. Raises DemoRefusedError where the database holds business already; then nothing has changed.
+    ``"indexes"``. Tickets are due as the database's policy says, in ``shop_timezone`` unless that names another. Raises
+    DemoRefusedError where the database holds business already; then nothing has changed.
     """
     started = time.perf_counter()
     tell = progress or (lambda _name, _done, _total: None)
@@ -76,13 +82,14 @@ async def load_demo(
             roles = await _check(connection)
             await connection.execute("SET LOCAL rapport.order_subtotals = 'checked at the end'")
             definitions = await set_aside(connection, _FILLED)
-            frame = Frame(seed, Calendar(as_of))
+            frame = Frame(seed, Calendar(as_of), await _clock(connection, shop_timezone))
             counts = await _copy_all(connection, make_shop(frame, customers, roles, password_hash), tell)
             for sequence, table in _SEQUENCES.items():
                 await connection.execute("SELECT setval($1, greatest($2, 1))", sequence, counts.get(table, 0))
             async for built in put_back(connection, definitions):
                 tell("indexes", built, len(definitions))
             await connection.execute("SELECT check_order_subtotals()")
+            await connection.execute("SELECT set_references_of_deleted()")
         await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()
@@ -104,6 +111,13 @@ def make_shop(frame: Frame, customers: int, roles: Mapping[str, UUID], password_
     yield from make_opportunities(frame, buyers, steps, wares, staff)
     yield from make_orders(frame, buyers, planned, wares, staff)
     yield from make_tickets(frame, buyers, staff)
+
+
+async def _clock(connection: asyncpg.Connection, zone: str) -> Clock:
+    """What the shop's policy promises for tickets."""
+    names = ", ".join(columns(SlaPolicy))
+    policy = loaded(SlaPolicy, tuple(await connection.fetchrow(f"SELECT {names} FROM sla_policies")))  # noqa: S608
+    return clock_of(policy, Shop(currency="EUR", timezone=zone))
 
 
 async def _check(connection: asyncpg.Connection) -> dict[str, UUID]:

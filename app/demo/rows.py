@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from app.demo.cells import NULL, Cell, row, text
 from app.demo.chance import Calendar, Chance
 from app.demo.places import Place
+from app.domain.sla_policy import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Frame:
 
     seed: int
     calendar: Calendar
+    clock: Clock | None = None
+    """What is promised for tickets; nothing, where there is none."""
 
     @property
     def now(self) -> int:

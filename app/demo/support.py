@@ -1,10 +1,13 @@
 """Tickets and what was said on them."""
 
+from datetime import timedelta
+
 from app.demo import words
 from app.demo.cells import NULL, Cell, flag, row, text, time, whole
-from app.demo.chance import DAY, HOUR, MINUTE, Chance, weighted
+from app.demo.chance import DAY, HOUR, MINUTE, Chance, at, moment_of, weighted
 from app.demo.people import Staff
 from app.demo.rows import RECORD_COLUMNS, Batch, Buyer, Frame, references
+from app.domain.sla import add_business
 from app.models.enums import TicketChannel, TicketKind, TicketPriority, TicketStatus
 
 _TICKET_COLUMNS = (
@@ -88,6 +91,7 @@ class _Maker:
         if chance.random() < 0.015:
             deleted = changed = chance.within(changed, now)
         promised = chance.random() > 0.1
+        first_due, last_due = self._due(priority, created) if promised else (None, None)
         self.tickets.append(
             row(
                 found,
@@ -107,8 +111,8 @@ class _Maker:
                 chance.pick(_CHANNELS),
                 assignee,
                 by,
-                time(created + respond if promised else None),
-                time(created + resolve if promised else None),
+                time(first_due),
+                time(last_due),
                 time(responded if waiting else None),
                 time(responded),
                 time(resolved),
@@ -119,6 +123,18 @@ class _Maker:
         )
         if number % 8 == 3:
             self.elsewhere.append((str(number), found))
+
+    def _due(self, priority: TicketPriority, created: int) -> tuple[int | None, int | None]:
+        """When the first response and the resolution are due, as the shop's policy promises."""
+        clock = self.frame.clock
+        if clock is None:
+            return None, None
+        promised, start = clock.promises[priority], at(created)
+
+        def due(target: timedelta | None) -> int | None:
+            return None if target is None else moment_of(add_business(clock.calendar, start, target))
+
+        return due(promised.first_response), due(promised.resolution)
 
     def _state(self, *, lately: bool) -> int:
         draw = self.chance.random()

@@ -14,7 +14,8 @@ def set_amount(work: Work, given: Given, attribute: str, currency: str | None = 
     said: GivenMoney | None = given.get(attribute)
     if said is None:
         return
-    exact = money(work, given.at(attribute), GivenMoney(said.amount, said.currency or currency))
+    own = currency if said.currency is None else said.currency
+    exact = money(work, given.at(attribute), GivenMoney(said.amount, own))
     if exact is not None:
         amount, given.values["currency"] = exact
         # None is negative, but for a zero with a sign, which the database would not keep.

@@ -101,7 +101,7 @@ def money(
 
     With a ``currency``, it must be in that one; without, it is in the one given, or else in the shop's.
     """
-    said = given.currency or currency or work.shop.currency
+    said = given.currency if given.currency is not None else currency or work.shop.currency
     if not _CURRENCY.fullmatch(said):
         work.problems.add(
             (*path, "currency"), "INVALID", f"currency is {said[:20]!r}: it must be a code of ISO 4217 such as EUR."

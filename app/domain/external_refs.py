@@ -23,6 +23,8 @@ async def set_external_refs(work: Work, record: Entity, given: Given, *, made: b
     for system, id in wanted:
         if (system, id) not in present:
             work.add(new(ExternalRef, entity=entity, system=system, external_id=id, record_id=record.id))
+    if not made:
+        work.touch(record)
     work.tell("externalRefs", [_shown(pair) for pair in present], [_shown(pair) for pair in wanted])
 
 

@@ -19,7 +19,9 @@ from app.domain.external_refs import set_external_refs
 from app.domain.given import Given
 from app.domain.rows import new
 from app.domain.work import Work
-from app.models import Contact, Customer, CustomerMerge
+from app.models import Contact, Customer, CustomerMerge, Opportunity, Order, Ticket
+from app.models.base import Row
+from app.models.enums import RowScope
 
 MOST = 20
 MOVED = ("contacts", "opportunities", "orders", "tickets")
@@ -59,7 +61,7 @@ async def merge(work: Work, _: None, given: Given) -> Customer:
     rows: Mapping[UUID, Customer] = given.rows["customers"]
     kept, merged = rows[keep_id], [rows[id] for id in merge_ids]
     if given.get("dry_run"):
-        work.facts["moved"] = await _would_move(work, merge_ids)
+        work.facts["moved"] = _told(work, await _would_move(work, merge_ids))
         return kept
     operation = new_id()
     memories = {
@@ -80,10 +82,26 @@ async def merge(work: Work, _: None, given: Given) -> Customer:
     for row in merged:
         row.merged_into_id, row.deleted_at = kept.id, work.now
         work.note(row, "merge", mergedInto=(None, survivor))
-    work.facts["moved"] = counts
+    work.facts["moved"] = _told(work, counts)
     work.tell("merged", None, [print_id(Customer.prefix, row.id) for row in merged])
     work.tell("moved", None, {each["label"]: each["count"] for each in counts if each["count"]})
     return kept
+
+
+def _told(work: Work, counts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The counts of what the actor sees of every customer that it sees; the others are nothing to be told."""
+    seen = work.actor.rows(Customer, "read")
+    kinds: dict[str, type[Row]] = {
+        "contacts": Contact,
+        "opportunities": Opportunity,
+        "orders": Order,
+        "tickets": Ticket,
+    }
+    return [
+        each
+        for each in counts
+        if (entity := kinds.get(each["label"])) is None or work.actor.rows(entity, "read") in (RowScope.ALL, seen)
+    ]
 
 
 async def _would_move(work: Work, ids: Sequence[UUID]) -> list[dict[str, Any]]:
@@ -121,7 +139,7 @@ async def _move(work: Work, kept_id: UUID, memories: Mapping[UUID, CustomerMerge
     parts.append("refs_then AS (SELECT * FROM external_refs WHERE record_id = ANY($2) AND entity = 'Customer')")
     parts.append(
         "external_refs_now AS (UPDATE external_refs t SET record_id = $1 FROM refs_then o"
-        " WHERE (t.entity, t.system, t.external_id) = (o.entity, o.system, o.external_id)"
+        " WHERE (t.record_id, t.entity, t.system, t.external_id) = (o.record_id, o.entity, o.system, o.external_id)"
         " RETURNING o.record_id AS merged, json_build_array(t.system, t.external_id) AS what)"
     )
     parts.append(

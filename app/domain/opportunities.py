@@ -7,16 +7,17 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from app.db.ids import print_id
 from app.domain import deletion
 from app.domain.amounts import set_amount
 from app.domain.checks import LONG_TEXT, SHORT_TEXT, check_values, in_range, required_text, text_problem
 from app.domain.external_refs import set_external_refs
 from app.domain.given import Given
 from app.domain.owners import check_owner, own_by_default
-from app.domain.pipeline import LOST, OPEN, WON, check_way, enter, stage_of
+from app.domain.pipeline import LOST, OPEN, WON, check_way, enter, name_of, stage_of
 from app.domain.rows import new
 from app.domain.work import Work
-from app.models import Opportunity, Stage
+from app.models import Opportunity, Product, Stage
 from app.models.enums import StageKind
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
@@ -48,7 +49,7 @@ async def create(work: Work, _: None, given: Given) -> Opportunity:
         if stage is None:
             work.problems.add(given.at("stage_id"), "REQUIRED", "There is no OPEN stage in which it could start.")
     elif stage is not None and stage.kind is not OPEN:
-        said = f"{stage.name} is a stage of the kind {stage.kind}: a new opportunity starts in an OPEN one."
+        said = f"{name_of(work, stage)} is a stage of the kind {stage.kind}: a new opportunity starts in an OPEN one."
         work.problems.add(given.at("stage_id"), "INVALID", said, params={"kind": str(stage.kind)})
     work.problems.refuse()
     moments = dict.fromkeys(("opened_at", "created_at", "updated_at"), work.now)
@@ -93,7 +94,9 @@ async def restore(work: Work, deal: Opportunity, _: Given) -> Opportunity:
     deletion.restore(work, deal)
     (stage,) = await work.find(Stage, "WHERE id = $1 FOR KEY SHARE", deal.stage_id)
     if stage.deleted_at is not None:
-        said = f"Its stage, {stage.name}, is deleted: whoever may has to restore that one first (restoreStage)."
+        said = (
+            f"Its stage, {name_of(work, stage)}, is deleted: whoever may has to restore that one first (restoreStage)."
+        )
         work.problems.add(("id",), "INVALID_TRANSITION", said)
     return deal
 
@@ -196,7 +199,9 @@ def _check_contact_and_product(work: Work, given: Given, customer_id: UUID, prod
         said = "This contact is not one of the opportunity's customer."
         work.problems.add(given.at("contact_id"), "INVALID", said)
     if product is not None and not product.active and product.id != product_id:
-        work.problems.add(given.at("product_id"), "INVALID", f"The product {product.sku} is not active.")
+        work.problems.add(
+            given.at("product_id"), "INVALID", f"The product {print_id(Product.prefix, product.id)} is not active."
+        )
 
 
 def _check_unchanged(work: Work, deal: Opportunity, stage: Stage, given: Given) -> None:

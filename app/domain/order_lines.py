@@ -63,12 +63,15 @@ def _priced(work: Work, line: Given, product: Product | None, currency: str | No
     given = line.get("unit_price")
     if given is not None:
         own = currency or (product.currency if product else None)
-        price = GivenMoney(given.amount, given.currency or own)
+        price = GivenMoney(given.amount, own if given.currency is None else given.currency)
         priced = money(work, line.at("unit_price"), price, currency)
     elif product is not None:
         if currency is not None and currency != product.currency:
-            said = f"This product's price is in {product.currency}, the order is in {currency}: say its unitPrice."
-            params = {"currency": currency, "actual": product.currency}
+            said = f"This product's price is not in {currency}, as the order is: say its unitPrice."
+            params = {"currency": currency}
+            if work.eyes.reads(Product, "price"):
+                said = f"This product's price is in {product.currency}, the order is in {currency}: say its unitPrice."
+                params["actual"] = product.currency
             work.problems.add(line.at("product_id"), "INVALID", said, params=params)
         priced = product.price, product.currency
     return priced if len(work.problems.found) == known and (product or "product_id" not in line) else None

@@ -32,12 +32,14 @@ from app.models.enums import OrderStatus, StageKind
 _LARGEST = Decimal(10) ** 15
 _REASON = 2_000
 _AMOUNTS = ("discount", "shipping_fee")
+_LIVE = "SELECT id FROM orders WHERE opportunity_id = $1 AND status <> ALL ($2) ORDER BY created_at, id"
 UNLISTED = "DEAL"
 """The sku of what an opportunity without a product sells."""
 
 
 async def create(work: Work, _: None, given: Given) -> Order:
-    """A new order, which waits for its payment. Without ``placedAt`` it is placed now."""
+    """A new order, which waits for its payment. Without ``placedAt`` it is placed now. Of an opportunity, there is one
+    at a time, as in ``create_from_opportunity``."""
     for name in (*_AMOUNTS, "placed_at"):
         if given.values.get(name) is None:
             given.values.pop(name, None)
@@ -49,6 +51,10 @@ async def create(work: Work, _: None, given: Given) -> Order:
     if customer is not None and opportunity is not None and opportunity.customer_id != customer.id:
         said = f"opportunity {print_id(Opportunity.prefix, opportunity.id)} is not one of this customer."
         work.problems.add(given.at("opportunity_id"), "INVALID", said)
+    if opportunity is not None:
+        # It is held in place already; this makes others wait who want to make an order of it.
+        await work.fetch("SELECT FROM opportunities WHERE id = $1 FOR NO KEY UPDATE", opportunity.id)
+        await _only_order(work, given.at("opportunity_id"), opportunity)
     order = new(Order, placed_at=placed, created_at=work.now, updated_at=work.now)
     lines = lines_of(work, order.id, given, None)
     order.currency = lines[0].currency if lines else work.shop.currency
@@ -74,16 +80,7 @@ async def create_from_opportunity(work: Work, opportunity: Opportunity, given: G
     if stage.kind is not StageKind.WON:
         said = f"Only a won opportunity becomes an order, and this one is {stage.kind}: win it first."
         work.problems.add(path, "INVALID", said, params={"kind": str(stage.kind)})
-    live = await work.find(
-        Order,
-        "WHERE opportunity_id = $1 AND status <> ALL ($2) ORDER BY created_at, id",
-        opportunity.id,
-        [str(status) for status in ENDED],
-    )
-    if live:
-        ids = tuple(print_id(Order.prefix, order.id) for order in live)
-        said = f"It has become {', '.join(ids)} already: cancel or refund that first, or go on with it."
-        work.problems.add(path, "DUPLICATE", said, ids=ids)
+    await _only_order(work, path, opportunity)
     product = None
     if opportunity.product_id is not None:
         (product,) = await work.find(Product, "WHERE id = $1 FOR KEY SHARE", opportunity.product_id)
@@ -119,6 +116,20 @@ async def create_from_opportunity(work: Work, opportunity: Opportunity, given: G
         currency=opportunity.currency,
     )
     return _made(work, order, [line])
+
+
+async def _only_order(work: Work, path: tuple[str, ...], opportunity: Opportunity) -> None:
+    """Note where the opportunity has become an order that has not ended; those that the actor sees are named.
+
+    Whoever asks has the opportunity locked until it commits.
+    """
+    live = await work.fetch(_LIVE, opportunity.id, [str(status) for status in ENDED])
+    if not live:
+        return
+    ids = tuple(print_id(Order.prefix, id) for id in await work.eyes.seen(Order, [row["id"] for row in live]))
+    which = ", ".join(ids) or "an order that you may not see"
+    said = f"This opportunity has become {which} already: cancel or refund that first, or go on with it."
+    work.problems.add(path, "DUPLICATE", said, ids=ids or None)
 
 
 async def update(work: Work, order: Order, given: Given) -> Order:

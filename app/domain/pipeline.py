@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
+from app.db.ids import print_id
 from app.domain.rows import new
 from app.domain.work import Work
 from app.models import Opportunity, Stage, StageChange
@@ -34,7 +35,7 @@ def check_way(work: Work, here: Stage, way: str, to: Stage | None = None) -> Non
     elif to is not None and ways.get(to.kind) != way:
         right = ways.get(to.kind)
         leads = f"{right} leads there." if right else f"{way} leads to an {OPEN} one."
-        said = f"{to.name} is a stage of the kind {to.kind}: {leads}"
+        said = f"{name_of(work, to)} is a stage of the kind {to.kind}: {leads}"
         more = {"kind": str(to.kind), "by": [right] if right else []}
         work.problems.add(("stageId",), "INVALID_TRANSITION", said, params=more)
 
@@ -60,6 +61,11 @@ def enter(work: Work, deal: Opportunity, stage: Stage, closed_at: datetime | Non
     deal.stage_entered_at = at
     deal.closed_at = closed_at
     deal.loss_reason = deal.loss_notes = None
+
+
+def name_of(work: Work, stage: Stage) -> str:
+    """What a problem calls ``stage``: its name, or its id where the actor may not read that."""
+    return stage.name if work.eyes.reads(Stage, "name") else print_id(Stage.prefix, stage.id)
 
 
 async def stage_of(work: Work, deal: Opportunity) -> Stage:

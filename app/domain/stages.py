@@ -7,9 +7,9 @@ from app.domain import deletion
 from app.domain.checks import check_values, in_range
 from app.domain.given import Given
 from app.domain.rows import new
-from app.domain.work import Work
-from app.models import Opportunity, Stage
-from app.models.enums import StageKind
+from app.domain.work import Alike, Work
+from app.models import Customer, Opportunity, Stage
+from app.models.enums import RowScope, StageKind
 
 CERTAIN: Mapping[StageKind, int] = MappingProxyType({StageKind.WON: 100, StageKind.LOST: 0})
 """The probability of the stages in which a deal has ended."""
@@ -17,6 +17,8 @@ CERTAIN: Mapping[StageKind, int] = MappingProxyType({StageKind.WON: 100, StageKi
 _LAST_POSITION = 1_000_000
 # A hundred years. Intervals of more than some two million days lead to before the first day that PostgreSQL knows.
 _LONGEST_DAYS = 36_500
+# Deleted ones too: they may come back.
+_FOLLOWERS = "SELECT id FROM opportunities WHERE stage_id = $1 AND probability = $2 ORDER BY id FOR NO KEY UPDATE"
 _DEFAULTED = ("position", "rotting_after_days")
 
 
@@ -45,10 +47,10 @@ async def update(work: Work, stage: Stage, given: Given) -> Stage:
     before = stage.probability
     given.assign(stage)
     if stage.probability != before:
-        # Deleted ones too: they may come back.
-        rest = "WHERE stage_id = $1 AND probability = $2 ORDER BY id FOR NO KEY UPDATE"
-        for deal in await work.find(Opportunity, rest, stage.id, before):
-            deal.probability = stage.probability
+        ids = [row["id"] for row in await work.fetch(_FOLLOWERS, stage.id, before)]
+        if ids:
+            after = {"probability": stage.probability}
+            work.alike.append(Alike(Opportunity, ids, {"probability": before}, after))
     return stage
 
 
@@ -62,9 +64,13 @@ async def delete(work: Work, stage: Stage, _: Given) -> Stage:
         "SELECT count(*) AS count FROM opportunities WHERE stage_id = $1 AND deleted_at IS NULL", stage.id
     )
     if count := found["count"]:
-        are = "1 opportunity is" if count == 1 else f"{count} opportunities are"
+        # Whoever does not see all opportunities is not told how many there are.
+        told = all(work.actor.rows(entity, "read") is RowScope.ALL for entity in (Customer, Opportunity))
+        are = f"{count} opportunities are" if told else "Opportunities are"
+        if told and count == 1:
+            are = "1 opportunity is"
         said = f"{are} in this stage: move, win or lose what is in it first."
-        work.problems.add(("id",), "IN_USE", said, params={"count": count})
+        work.problems.add(("id",), "IN_USE", said, params={"count": count} if told else None)
         work.problems.refuse()
     return deletion.delete(work, stage)
 

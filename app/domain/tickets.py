@@ -13,7 +13,7 @@ from app.domain.sla_policy import Clock, clock_of
 from app.domain.states import transition
 from app.domain.ticket_states import SETTLED, TICKET_STATES
 from app.domain.work import Work
-from app.models import Ticket, TicketComment
+from app.models import Customer, Ticket, TicketComment
 from app.models.enums import TicketStatus
 
 _ID = ("id",)
@@ -82,8 +82,8 @@ async def comment(work: Work, ticket: Ticket, given: Given) -> Ticket:
     """Say something on it. Its state stays.
 
     Only colleagues, who are those that may write for one another, answer a customer: what another system puts down
-    here is no first response. The event tells what was said openly; of internal comments, only that there is one, for
-    it is shown to more people than they are.
+    here is no first response. The event tells what was said, to those who may read the comment. The ticket's version
+    stays, for nothing of it can be overwritten by a comment: whoever is changing the ticket need not look again.
     """
     internal = bool(given.get("internal"))
     said = new(TicketComment, ticket_id=ticket.id, author_id=work.actor.user_id, internal=internal, created_at=work.now)
@@ -96,7 +96,7 @@ async def comment(work: Work, ticket: Ticket, given: Given) -> Ticket:
     if not internal and ticket.first_responded_at is None and work.actor.holds("writeInternal", TicketComment):
         ticket_clock.answer(_clock(work, given), ticket, work.now)
     shown = {"id": print_id(TicketComment.prefix, said.id), "internal": internal}
-    work.tell("comments", None, shown if internal else {**shown, "body": said.body})
+    work.tell("comments", None, {**shown, "body": said.body})
     work.show("comment", said)
     return ticket
 
@@ -167,5 +167,8 @@ def _check_relations(work: Work, given: Given, customer_id: Any) -> None:
     for name in ("contact", "order"):
         row = given.rows.get(name)
         if row is not None and row.customer_id != customer_id:
-            said = f"{name} {print_id(row.prefix, row.id)} is not one of the ticket's customer, cus_{customer_id.hex}."
+            whose = "the ticket's customer"
+            if work.eyes.reads(Ticket, "customer"):
+                whose += f", {print_id(Customer.prefix, customer_id)}"
+            said = f"{name} {print_id(row.prefix, row.id)} is not one of {whose}."
             work.problems.add(given.at(f"{name}_id"), "INVALID", said)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.domain.problems import Problems
 from app.domain.rows import columns, loaded, table_of, values_of
-from app.models.base import Row
+from app.models.base import Entity, Row
 from app.models.enums import RowScope
 
 R = TypeVar("R", bound=Row)
@@ -37,8 +37,17 @@ class Eyes(Protocol):
     async def exact(self, entity: type[R], action: str, attribute: str, value: str) -> R | None:
         """The live row that has just this email or phone, among those that are seen and that ``action`` covers."""
 
+    async def exceeding(self, role_id: UUID, *, in_team: bool) -> tuple[str, str] | None:
+        """A right, as entity and action, that users of that role have and the actor lacks."""
+
     async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
         """Whether ``action`` covers a row of whatever state."""
+
+    async def seen(self, entity: type[Row], ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the rows that the actor sees, in the order given: what a problem names goes through here."""
+
+    def reads(self, entity: type[Row], attribute: str) -> bool:
+        """Whether the actor may READ ``attribute`` on every row of ``entity`` that it sees."""
 
 
 class Wanted(Protocol):
@@ -125,6 +134,17 @@ class Change:
     before: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Many rows of one entity that are changed in the same way, in the values of the same columns, all of which they
+    had before. They are locked, and never loaded."""
+
+    entity: type[Entity]
+    ids: Sequence[UUID]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
 class Work:
     """One unit of change."""
 
@@ -138,6 +158,8 @@ class Work:
         self.problems = Problems()
         self.added: list[Any] = []
         self.removed: list[Any] = []
+        self.alike: list[Alike] = []
+        """Changes of many rows at once."""
         self.told: dict[str, dict[str, Any]] = {}
         """Facts for the audit event beside the changes of the record, by field: before and after."""
         self.facts: dict[str, Any] = {}
@@ -156,6 +178,10 @@ class Work:
         """Watch a loaded row: what is changed in it from now on will be written."""
         self._before[id(row)] = (row, values_of(row))
         return row
+
+    def touch(self, row: Row) -> None:
+        """Count a watched row as changed, though none of its own columns is: something that belongs to it has."""
+        self._touched.add(id(row))
 
     def add(self, row: R) -> R:
         """Make a new row."""

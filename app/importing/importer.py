@@ -161,6 +161,9 @@ async def _resolve_and_write(
 ) -> tuple[Written, int, int]:
     """Write the good rows; returns what was written, how many rows were good, and how many of them repeated others."""
     await connection.execute(resolution.create())
+    if resolution.target.name == "opportunity":
+        # A stage into which deals come stays until they are there; whoever deletes it waits, and counts them.
+        await connection.execute("SELECT FROM stages ORDER BY id FOR KEY SHARE")
     fill = resolution.fill()
     await connection.execute(fill, *resolution.parameters)
     # Nor may the planner take this table for a small one, and look through others once for each of its rows.

@@ -94,7 +94,8 @@ class Resolution:
             record, key = f'"r_{name}"', f's."{name}"'
             if by == EXTERNAL_ID:
                 told = self._external_join(f"e_{name}", target(entity).entity, str(system), key)
-                self._joins.append(f'LEFT JOIN {table_of(entity)} {record} ON {record}.id = "e_{name}".record_id')
+                holder = self._holder(f"e_{name}", entity, told, key)
+                self._joins.append(f"LEFT JOIN {table_of(entity)} {record} ON {record}.id = {holder}")
                 if is_deletable(entity):
                     self._refuse(
                         f"{record}.deleted_at IS NOT NULL", name, f"'the {entity} ' || {_shown(key)} || ' is deleted'"
@@ -120,13 +121,24 @@ class Resolution:
                 )
 
     def _external_join(self, alias: str, entity: str, system: str, key: str) -> str:
-        """Join the external references of one system; returns the system as SQL."""
+        """Join the external references of live records in one system; returns the system as SQL."""
         told = self._bind(system)
         self._joins.append(
             f'LEFT JOIN external_refs "{alias}" ON "{alias}".entity = \'{entity}\' AND "{alias}".system = {told}'
-            f' AND "{alias}".external_id = {key}'
+            f' AND "{alias}".external_id = {key} AND "{alias}".live'
         )
         return told
+
+    def _holder(self, alias: str, name: str, told: str, key: str) -> str:
+        """The record that ``alias`` has found; without a live one, the latest of the deleted ones that had the id."""
+        if not is_deletable(name):
+            return f'"{alias}".record_id'
+        self._joins.append(
+            "LEFT JOIN (SELECT DISTINCT ON (external_id) external_id, record_id FROM external_refs"
+            f" WHERE entity = '{target(name).entity}' AND system = {told} AND NOT live"
+            f' ORDER BY external_id, record_id DESC) "{alias}_deleted" ON "{alias}_deleted".external_id = {key}'
+        )
+        return f'coalesce("{alias}".record_id, "{alias}_deleted".record_id)'
 
     def _match(self) -> None:
         """Find the present record of each row, by external id, natural key, or both."""
@@ -139,10 +151,11 @@ class Resolution:
             )
             self._absent("position", "'its order has no line at this position'")
             return
-        ids = []
+        ids, holder = [], ""
         if self.read.external_id is not None:
-            self._external_join("e", aim.entity, str(self.read.system), "s._external")
-            ids.append("e.record_id")
+            told = self._external_join("e", aim.entity, str(self.read.system), "s._external")
+            holder = self._holder("e", aim.name, told, "s._external")
+            ids.append(holder)
         if aim.natural_key in self.read.fields:
             self._joins.append(f"LEFT JOIN {table} n ON {_same(aim.name, 'n', _staged(str(aim.natural_key)))}")
             ids.append("n.id")
@@ -157,14 +170,14 @@ class Resolution:
                     f"'the {aim.name} ' || {shown} || ' was deleted here: restore it to import it again'",
                 )
             self._refuse(
-                "e.record_id IS NOT NULL AND t.id IS NULL",
+                f"{holder} IS NOT NULL AND t.id IS NULL",
                 key,
                 f"'the {aim.name} ' || {shown} || ' was removed here for good'",
             )
             if len(ids) == 2:
                 own = str(aim.natural_key)
                 taken = f"'another {aim.name} has the {own} ' || {_shown(_staged(own))}"
-                self._refuse("e.record_id <> n.id", own, taken)
+                self._refuse(f"{holder} <> n.id", own, taken)
         self._absent(key, f"'there is no {aim.name} ' || {shown}")
         for number, ref in enumerate(self.read.refs):
             alias, value = f"x{number}", f"s._ref{number}"

@@ -92,7 +92,7 @@ def _references(resolution: Resolution) -> list[tuple[str, list[str]]]:
             "INSERT INTO external_refs (entity, system, external_id, record_id)"
             f" SELECT DISTINCT ON (f.{column}) $1::text, $2::text, f.{column}, f._id FROM {FOUND} f"
             f" WHERE f._problem IS NULL AND f.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM external_refs r"
-            f" WHERE r.entity = $1::text AND r.system = $2::text AND r.external_id = f.{column})"
+            f" WHERE r.entity = $1::text AND r.system = $2::text AND r.external_id = f.{column} AND r.live)"
             f" ORDER BY f.{column}, f._line",
             [resolution.target.entity, system],
         )

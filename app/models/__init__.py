@@ -2,6 +2,7 @@
 
 import auth.models as _auth_models  # noqa: F401  (Relations name User, Team and Role.)
 from app.models.audit_seal import AuditCheckpoint, AuditSeal, AuditVerification
+from app.models.budget import BudgetLevel
 from app.models.contact import Contact
 from app.models.customer import Customer
 from app.models.export_link import ExportLink
@@ -21,7 +22,10 @@ from auth.models import (
     Grant,
     IdempotencyKey,
     OneTimeCode,
+    ProviderIdentity,
+    RecoveryCode,
     Role,
+    SecondFactor,
     Session,
     SlowedDown,
     Team,
@@ -34,6 +38,7 @@ __all__ = [
     "AuditEvent",
     "AuditSeal",
     "AuditVerification",
+    "BudgetLevel",
     "Contact",
     "Customer",
     "CustomerMerge",
@@ -49,7 +54,10 @@ __all__ = [
     "OrderStatusChange",
     "OutboxEvent",
     "Product",
+    "ProviderIdentity",
+    "RecoveryCode",
     "Role",
+    "SecondFactor",
     "Session",
     "SlaPolicy",
     "SlowedDown",

@@ -122,7 +122,9 @@ class Ticket(Record, table=True):
     order: "Order" = Relationship()
     assignee: "User" = Relationship(sa_relationship_kwargs={"foreign_keys": "Ticket.assignee_id"})
     assigned_by: "User" = Relationship(sa_relationship_kwargs={"foreign_keys": "Ticket.assigned_by_id"})
-    comments: list["TicketComment"] = Relationship(back_populates="ticket")
+    comments: list["TicketComment"] = Relationship(
+        back_populates="ticket", sa_relationship_kwargs={"info": {"told": ("internal", "body")}}
+    )
     external_refs: list[ExternalRef] = external_refs("Ticket")
     history: list["AuditEvent"] = history("Ticket")
 

@@ -2,7 +2,8 @@
 
 A value that is masked for the caller on the record is masked here, before and after; one that may not be read there is
 left out. The id of a related record is null where that record is out of sight. A record that is out of sight itself
-shows no values at all. All this is part of the statement: the rights are those that hold when it runs.
+shows no values at all; for a merged one, the rights to the record that it was merged into hold. All this is part of the
+statement: the rights are those that hold when it runs.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.orm import aliased
 
 from app.models.base import Row
-from app.reading.correlation import own
+from app.reading.correlation import own, survivor
 from app.reading.printing import effective, masked
-from app.reading.relations import currency_of, relation
+from app.reading.relations import Relation, currency_of, relation
 from app.reading.sight import Sight, Treatment
 
 
@@ -63,7 +64,9 @@ def _of_record(sight: Sight, entity: type[Row], event: Any) -> ColumnElement[Any
     some = func.jsonb_object_agg(picked.c.key, picked.c.shown).filter(picked.c.shown.is_not(None))
     whole = own(select(func.coalesce(some, _EMPTY)).select_from(picked), picked).scalar_subquery()
     seen = sight.rows(entity, row, "row", include_deleted=True)
-    found = select(whole).select_from(row).where(row.id == event.record_id, event.changes.is_not(None), *seen)
+    # Of a merged record, the survivor answers for the rights.
+    at = survivor(entity, event.record_id)
+    found = select(whole).select_from(row).where(row.id == at, event.changes.is_not(None), *seen)
     return own(found, row).scalar_subquery()
 
 
@@ -86,7 +89,7 @@ def _change(
     """Before and after of one attribute: as they are, in part, or not at all."""
     treatment = sight.treatment(entity, attribute, row)
     if attribute in inspect(entity).relationships:
-        return _related(sight, entity, attribute, change, treatment)
+        return _related(sight, entity, attribute, row, change, treatment)
     if attribute not in inspect(entity).columns or (treatment.readable is False and treatment.masked is False):
         return None
     if treatment.readable is True:
@@ -100,7 +103,7 @@ def _change(
 
 
 def _related(
-    sight: Sight, entity: type[Row], name: str, change: ColumnElement[Any], treatment: Treatment
+    sight: Sight, entity: type[Row], name: str, row: Any, change: ColumnElement[Any], treatment: Treatment
 ) -> ColumnElement[Any] | None:
     found = relation(entity, name)
     if treatment.readable is False or found.action or not sight.may_see(found.target):
@@ -108,11 +111,15 @@ def _related(
     far: Any = aliased(found.target)
     conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent, referred=not found.many)
     if found.many:
-        # A list is told as one value: there is no telling apart what of it may be read.
+        # A list is told as one value: there is no telling apart what of it may be read. But for one that is told row
+        # by row.
         parts = [sight.treatment(found.target, each, far) for each in sight.fields(found.target).values()]
         if conditions or any(part.readable is not True for part in parts):
-            return None
-        shown = change
+            if not found.told:
+                return None
+            shown = _seen_one(sight, found, row, far, change, conditions)
+        else:
+            shown = change
     elif conditions:
         shown = _seen_ids(found.target, far, change, conditions)
     else:
@@ -120,16 +127,44 @@ def _related(
     return shown if treatment.readable is True else effective(shown, treatment)
 
 
+def _seen_one(
+    sight: Sight,
+    found: Relation,
+    row: Any,
+    far: Any,
+    change: ColumnElement[Any],
+    conditions: Sequence[ColumnElement[bool]],
+) -> ColumnElement[Any]:
+    """The row that a change tells of, if it is in sight, with what may be read of it now."""
+    after = change.op("->", return_type=JSONB())(literal_column("'after'"))
+    id = _text(after, "id")
+    parts = [literal_column("'id'"), id]
+    for name in found.told:
+        treatment = sight.treatment(found.target, name, far)
+        value: ColumnElement[Any] = after.op("->", return_type=JSONB())(literal_column(f"'{name}'"))
+        if treatment.readable is not True and treatment.masked is not False:
+            shape: ColumnElement[Any] = func.to_jsonb(masked(name, _text(after, name)))
+            if treatment.masked is not True:
+                shape = case((treatment.masked, shape), else_=null())
+            value = shape if treatment.readable is False else case((treatment.readable, value), else_=shape)
+        else:
+            value = effective(value, treatment)
+        parts += [literal_column(f"'{name}'"), value]
+    told = func.jsonb_strip_nulls(func.jsonb_build_object(*parts))
+    shown = func.jsonb_build_object(literal_column("'before'"), null(), literal_column("'after'"), told)
+    at = far.id == _uuid_of(found.target, id)
+    query = select(shown).select_from(far).where(at, *found.link(row, far), *conditions)
+    return own(query, far).scalar_subquery()
+
+
 def _seen_ids(
     entity: type[Row], far: Any, change: ColumnElement[Any], conditions: Sequence[ColumnElement[bool]]
 ) -> ColumnElement[Any]:
     """The typed ids before and after, each where its row is in sight, else NULL. Both are looked up at once."""
-    pattern: ColumnElement[str] = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
     ids, parts = [], []
     for side in ("before", "after"):
-        value = _side(change, side)
-        digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
-        at = case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
+        value = _text(change, side)
+        at = _uuid_of(entity, value)
         ids.append(at)
         parts += [literal_column(f"'{side}'"), case((func.bool_or(far.id == at), value), else_=null())]
     either = far.id == func.any(array(ids, type_=Uuid()))
@@ -137,12 +172,19 @@ def _seen_ids(
     return own(found, far).scalar_subquery()
 
 
-def _side(change: ColumnElement[Any], side: str) -> ColumnElement[str]:
-    return change.op("->>", return_type=Text())(literal_column(f"'{side}'"))
+def _uuid_of(entity: type[Row], value: ColumnElement[str]) -> ColumnElement[Any]:
+    """The UUID in a typed id of ``entity``, NULL for any other text."""
+    pattern: ColumnElement[str] = literal_column(f"'^{entity.prefix}_[0-9a-f]{{32}}$'")
+    digits = func.substr(value, literal_column(str(len(entity.prefix) + 2)))
+    return case((value.bool_op("~")(pattern), cast(digits, Uuid())), else_=null())
+
+
+def _text(value: ColumnElement[Any], key: str) -> ColumnElement[str]:
+    return value.op("->>", return_type=Text())(literal_column(f"'{key}'"))
 
 
 def _both(change: ColumnElement[Any], make: Any) -> ColumnElement[Any]:
-    before, after = (make(_side(change, side)) for side in ("before", "after"))
+    before, after = (make(_text(change, side)) for side in ("before", "after"))
     return func.jsonb_build_object(literal_column("'before'"), before, literal_column("'after'"), after)
 
 

@@ -7,7 +7,7 @@ tables are its own, and all others are those outside.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Select, exists, func, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, Exists, Select, Uuid, exists, func, inspect, literal_column, select
 from sqlalchemy.orm import aliased
 
 from app.models.base import Row
@@ -30,3 +30,10 @@ def survivor(entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
     merged: Any = aliased(entity)
     found = select(merged.merged_into_id).where(merged.id == at)
     return func.coalesce(own(found, merged).scalar_subquery(), at)
+
+
+def with_merged(row: Any, attribute: str) -> ColumnElement[Any]:
+    """The array of the id of ``row`` and of those that were merged into it; ``attribute`` is its id."""
+    merged: Any = aliased(inspect(row).mapper.class_)
+    others = own(select(getattr(merged, attribute)).where(merged.merged_into_id == row.id), merged)
+    return func.array_append(func.array(others.scalar_subquery()), getattr(row, attribute), type_=ARRAY(Uuid()))

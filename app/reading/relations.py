@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, inspect
+from sqlalchemy import Column, ColumnElement, any_, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 
 from app.models.base import Row
+from app.reading.correlation import with_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Relation:
     """One relation of an entity. ``to_parent`` leads to the row that this one follows, ``from_parent`` back.
 
     Where there is an ``action``, the right to it on the row at hand opens all rows at the end, whatever else is granted
-    on those.
+    on those. Where it is ``of_merged``, what stands at the end of those that were merged into the row stands here too.
+    With ``told``, events of the row at hand tell of one row at the end: its id, and these attributes.
     """
 
     name: str
@@ -27,9 +29,14 @@ class Relation:
     to_parent: bool
     from_parent: bool
     action: str | None = None
+    told: tuple[str, ...] = ()
+    of_merged: bool = False
 
     def link(self, near: Any, far: Any) -> list[ColumnElement[bool]]:
         """The conditions under which the row ``far`` stands at the end of this relation from ``near``."""
+        if self.of_merged:
+            ((here, there),) = self.pairs
+            return [getattr(far, there) == any_(with_merged(near, here))]
         return [getattr(near, here) == getattr(far, there) for here, there in self.pairs]
 
 
@@ -57,6 +64,8 @@ def relation(entity: type[Row], name: str) -> Relation:
         to_parent=entity.parent == name,
         from_parent=parent is not None and back == parent,
         action=found.info.get("action"),
+        told=found.info.get("told", ()),
+        of_merged=found.info.get("action") is not None and hasattr(entity, "merged_into_id"),
     )
 
 

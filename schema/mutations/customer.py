@@ -11,7 +11,6 @@ from app.domain import customers
 from schema import conversions as to
 from schema.acting import Act
 from schema.context import Context
-from schema.quick_inputs import quick
 from schema.types.customer import Customer
 from schema.types.enums import CustomerKind, CustomerStatus, CustomerTier
 from schema.types.inputs import ExternalRefInput
@@ -20,7 +19,6 @@ from schema.types.payload import Payload
 Asked = Info[Context, None]
 
 
-@quick
 @strawberry.input
 class CreateCustomerInput:
     """A new customer. Without ``ownerId`` it is yours, if your role owns customers."""

@@ -14,18 +14,23 @@ from schema.types.enums import AuditOutcome
 from schema.types.filters import DateTimeFilter, IDFilter, StringFilter
 
 if TYPE_CHECKING:
+    from schema.types.api_token import ApiToken
     from schema.types.user import User, UserFilter
 
+ApiTokenRef = Annotated["ApiToken", strawberry.lazy("schema.types.api_token")]
 UserRef = Annotated["User", strawberry.lazy("schema.types.user")]
 UserFilterRef = Annotated["UserFilter", strawberry.lazy("schema.types.user")]
 
 
 @strawberry.type
 class AuditEvent(Node):
-    """Who did what, when, and from where; ``changes`` holds before and after of each field that the caller may read."""
+    """Who did what, when, and from where; ``changes`` holds before and after of each field that the caller may read.
+    ``impersonator`` is who acted as the actor."""
 
     at: datetime
     actor: UserRef | None
+    token: ApiTokenRef | None
+    impersonator: UserRef | None
     action: str
     entity: str | None
     entity_id: strawberry.ID | None

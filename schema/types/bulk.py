@@ -7,10 +7,9 @@ import strawberry
 from strawberry import Info
 
 from app.db.ids import print_id
-from app.domain.problems import Problem
 from auth.bulk_deeds import BulkDone, RowDone
 from schema.rendering import rendered
-from schema.types.errors import UserError
+from schema.types.errors import UserError, error_values, user_error
 
 
 @strawberry.enum
@@ -48,20 +47,9 @@ class BulkPayload:
     @strawberry.field
     def errors(self, info: Info[Any, None]) -> list[UserError]:
         """The problems for which nothing was done, each once; empty where something was."""
-        found: list[UserError] = rendered(info, [_error(problem) for problem in self.done.problems])
+        found: list[UserError] = rendered(info, [error_values(user_error(problem)) for problem in self.done.problems])
         return found
 
     def _row(self, row: RowDone) -> dict[str, Any]:
         id = None if row.id is None else print_id(self.prefix, row.id)
-        return {"index": row.index, "id": id, "errors": [_error(problem) for problem in row.problems]}
-
-
-def _error(problem: Problem) -> dict[str, Any]:
-    return {
-        "field": problem.field,
-        "code": problem.code,
-        "message": problem.message,
-        "ids": problem.ids,
-        "current": problem.current,
-        "params": problem.params,
-    }
+        return {"index": row.index, "id": id, "errors": [error_values(user_error(problem)) for problem in row.problems]}

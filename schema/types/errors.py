@@ -23,6 +23,7 @@ class ErrorCode(Enum):
     TOO_LONG = "TOO_LONG"
     OUT_OF_RANGE = "OUT_OF_RANGE"
     IN_USE = "IN_USE"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
 
 
 @strawberry.type
@@ -48,3 +49,15 @@ def user_error(problem: Problem) -> UserError:
         current=problem.current,
         params=cast(Any, problem.params),
     )
+
+
+def error_values(error: UserError) -> dict[str, Any]:
+    """A problem by the names of the API."""
+    return {
+        "field": error.field,
+        "code": error.code.value,
+        "message": error.message,
+        "ids": error.ids,
+        "current": error.current,
+        "params": error.params,
+    }

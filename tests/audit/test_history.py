@@ -240,7 +240,29 @@ async def test_filters_find_events(office: Office) -> None:
         assert answer["data"]["auditEvents"]["nodes"] == [{"id": f"aud_{made['id'].hex}"}], where
 
 
-@pytest.mark.parametrize("bad", ["", "cus_123", "nonsense", "CUS_" + "0" * 32, "customer_" + "1" * 32])
+async def test_an_id_of_another_entity_finds_nothing(office: Office) -> None:
+    row = await updated(office, "probe_1")
+    document = "query($where: AuditEventFilter) { auditEvents(where: $where) { totalCount } }"
+
+    async def count(**how: Any) -> int:
+        answer = await office.do(document, "AUDITOR", where={"entityId": how})
+        found: int = answer["data"]["auditEvents"]["totalCount"]
+        return found
+
+    every = len(await office.events())
+    right, wrong = typed_id(row), f"con_{row.id.hex}"
+    found = await count(eq=right)
+    assert found
+    assert await count(eq=wrong) == await count(**{"in": [wrong]}) == 0
+    assert await count(**{"in": [wrong, right]}) == found
+    assert await count(ne=wrong) == await count(notIn=[wrong]) == every
+    assert await count(ne=right) == every - found
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["", "foo_" + "0" * 32, "lin_" + "0" * 32, "cus_123", "nonsense", "CUS_" + "0" * 32, "customer_" + "1" * 32],
+)
 async def test_a_bad_id_is_told_with_its_place(office: Office, bad: str) -> None:
     document = "query($id: ID!) { auditEvents(where: { entityId: { eq: $id } }) { nodes { id } } }"
     answer = await office.do(document, "AUDITOR", id=bad)
@@ -272,3 +294,42 @@ async def test_a_stage_that_was_deleted_is_told_by_the_deals_that_were_in_it(off
     for role in ("MANAGER", "SALES", "ADMIN"):
         answer = await office.do(document, role, id=typed_id(deal))
         assert after(answer["data"]["opportunity"]["history"]["nodes"][0]) == {"stage": typed_id(gone)}
+
+
+# Merged customers
+
+
+async def test_the_history_of_a_survivor_tells_that_of_the_merged_ones_under_the_same_rights(office: Office) -> None:
+    one, two, keep = [await updated(office, label) for label in ("probe_1", "probe_2", "probe_3")]
+    merge = "mutation($keep: ID!, $ids: [ID!]!) { mergeCustomers(keepId: $keep, mergeIds: $ids) { errors { code } } }"
+    unmerge = "mutation($id: ID!) { unmergeCustomer(id: $id) { errors { code } } }"
+
+    async def history(role: str) -> dict[str, list[Any]]:
+        answer = await office.do(HISTORY, role, id=typed_id(keep))
+        assert "errors" not in answer, answer
+        found: dict[str, list[Any]] = {}
+        shown = answer["data"]["customer"]["history"]
+        assert shown["totalCount"] == len(shown["nodes"])
+        for node in shown["nodes"]:
+            found.setdefault(node["entityId"], []).append(node)
+        return found
+
+    async def updates(role: str) -> dict[str, dict[str, Any]]:
+        found = await history(role)
+        return {id: after(next(n for n in nodes if n["action"] == "update")) for id, nodes in found.items()}
+
+    ids = [typed_id(row) for row in (keep, one, two)]
+    alone = await history("ADMIN")
+    assert set(alone) == {ids[0]}
+    for row in (one, two):
+        answer = await office.do(merge, "ADMIN", keep=ids[0], ids=[typed_id(row)])
+        assert answer["data"]["mergeCustomers"]["errors"] == []
+    assert await updates("ADMIN") == await updates("AUDITOR") == dict.fromkeys(ids, NEW)
+    masks = {**MASKED, "tags": ["x"]}
+    assert await updates("MARKETING") == dict.fromkeys(ids, masks)
+    assert await updates("SUPPORT") == dict.fromkeys(ids, NEW), "Somebody gave it a ticket of the survivor."
+    await office.connection.execute("UPDATE tickets SET status = 'CLOSED' WHERE customer_id = $1", keep.id)
+    assert await updates("SUPPORT") == dict.fromkeys(ids, masks)
+    answer = await office.do(unmerge, "ADMIN", id=ids[1])
+    assert answer["data"]["unmergeCustomer"]["errors"] == []
+    assert set(await updates("ADMIN")) == {ids[0], ids[2]}

@@ -107,7 +107,18 @@ async def test_what_has_expired_is_cleared_away(office: Office) -> None:
             f"{hours}",
             now - timedelta(hours=hours),
         )
+    for days in (29, 31):
+        await office.connection.execute(
+            "INSERT INTO sessions (id, user_id, refresh_seed, created_at, last_used_at, expires_at, user_agent)"
+            " VALUES ($1, $2, '', $3, $3, $3, $4)",
+            new_id(),
+            office.user("ADMIN"),
+            now - timedelta(days=days),
+            f"{days}",
+        )
     await Keeper(office.url, settings(office.url)).purge(office.connection)
+    agents = await office.connection.fetch("SELECT user_agent FROM sessions WHERE expires_at < now()")
+    assert [row["user_agent"] for row in agents] == ["29"]
     assert [event.id for event in await follow(office.connection, Position(), 10)] == [kept]
     assert [row["key"] for row in await office.connection.fetch("SELECT key FROM idempotency_keys")] == ["23"]
 

@@ -3,6 +3,13 @@
 import asyncpg
 import pytest
 
+from app.domain.rows import columns, loaded
+from app.domain.sla import add_business
+from app.domain.sla_policy import clock_of
+from app.domain.work import Shop
+from app.models import SlaPolicy
+from app.models.enums import TicketPriority
+
 pytestmark = pytest.mark.anyio
 
 CHINESE, ARABIC = "[\u4e00-\u9fff]", "[\u0600-\u06ff]"
@@ -164,3 +171,16 @@ async def test_numbers_rise_with_time(db: asyncpg.Connection) -> None:
             )
             == 0
         )
+
+
+async def test_tickets_are_due_as_the_policy_promises(db: asyncpg.Connection) -> None:
+    policy = loaded(SlaPolicy, tuple(await db.fetchrow(f"SELECT {', '.join(columns(SlaPolicy))} FROM sla_policies")))
+    clock = clock_of(policy, Shop(currency="EUR", timezone="Europe/Berlin"))
+    rows = await db.fetch("SELECT priority, created_at, first_response_due_at, resolution_due_at FROM tickets")
+    assert any(row["resolution_due_at"] for row in rows)
+    for priority, created, *due in rows:
+        promised = clock.promises[TicketPriority(priority)]
+        assert promised.first_response is not None
+        assert promised.resolution is not None
+        right = [add_business(clock.calendar, created, each) for each in (promised.first_response, promised.resolution)]
+        assert due in ([None, None], right)

@@ -9,6 +9,12 @@ NEVER = {
     "orders whose subtotal is not the sum of its lines": """
         SELECT FROM orders o WHERE subtotal <>
             (SELECT coalesce(sum(l.total), -1) FROM order_lines l WHERE l.order_id = o.id)""",
+    "references of deleted records that are live, or of others that are not": """
+        SELECT FROM external_refs r LEFT JOIN (
+            SELECT id, deleted_at FROM customers UNION ALL SELECT id, deleted_at FROM contacts
+            UNION ALL SELECT id, deleted_at FROM opportunities UNION ALL SELECT id, deleted_at FROM products
+            UNION ALL SELECT id, deleted_at FROM tickets) d ON d.id = record_id
+        WHERE live <> (d.deleted_at IS NULL)""",
     "discounts above the subtotal": "SELECT FROM orders WHERE discount > subtotal",
     "orders without a line at position 1": """
         SELECT FROM orders o WHERE NOT EXISTS (SELECT FROM order_lines l WHERE l.order_id = o.id AND position = 1)""",

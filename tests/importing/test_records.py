@@ -144,6 +144,33 @@ async def test_deleted_records_are_told_and_their_natural_keys_are_free(desk: De
     assert report.inserted == 1
 
 
+async def test_an_external_id_that_a_live_record_has_taken_over_is_that_ones(desk: Desk) -> None:
+    """Only as long as no live record has it, the deleted one is asked for."""
+    await desk.run("customer", MAP, TEXT)
+    await desk.connection.execute("UPDATE customers SET deleted_at = now() WHERE name = 'Ann'")
+    new = await desk.value(
+        "INSERT INTO customers (id, name, kind, tier, status)"
+        " VALUES (gen_random_uuid(), 'New', 'PERSON', 'GOLD', 'LEAD') RETURNING id"
+    )
+    await desk.connection.execute(
+        "INSERT INTO external_refs (entity, system, external_id, record_id) VALUES ('Customer', 'shop', '1', $1)", new
+    )
+    assert figures(await desk.run("customer", MAP, TEXT)) == (0, 1, 1, 0, 0)
+    assert await desk.value("SELECT name FROM customers WHERE id = $1", new) == "Ann"
+    contact = 'system = "shop"\nexternal_id = "{id}"\n[fields]\ncustomer = "{c}"\nfirst_name = "F"\nlast_name = "L"\n'
+    assert figures(await desk.run("contact", contact, "id,c\n1,1\n")) == (1, 0, 0, 0, 0)
+    assert await desk.value("SELECT customer_id FROM contacts") == new
+    await desk.connection.execute(
+        "INSERT INTO external_refs (entity, system, external_id, record_id)"
+        " SELECT 'Customer', 'erp', 'E', id FROM customers WHERE name = 'Bo'"
+    )
+    await desk.connection.execute("UPDATE customers SET deleted_at = now() WHERE name = 'Bo'")
+    map = KEY + '[fields]\nname = "{name}"\n[[refs]]\nsystem = "erp"\nexternal_id = "{erp}"\n'
+    assert figures(await desk.run("customer", map, "id,name,erp\n1,Ann,E\n")) == (0, 0, 1, 0, 0)
+    held = "SELECT record_id FROM external_refs WHERE system = 'erp' AND live"
+    assert await desk.value(held) == new
+
+
 async def test_ids_of_one_system_are_not_those_of_another(desk: Desk) -> None:
     await desk.run("customer", MAP, TEXT)
     assert (await desk.run("customer", MAP.replace('"shop"', '"other"'), TEXT)).inserted == 2

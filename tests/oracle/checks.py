@@ -29,6 +29,7 @@ PLURAL = {
     "tickets": "Ticket",
     "users": "User",
     "auditEvents": "AuditEvent",
+    "apiTokens": "ApiToken",
 }
 PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role", "slaPolicy": "SlaPolicy"}
 ACTIONS = {
@@ -116,9 +117,11 @@ def forbidden(schema: GraphQLSchema, rights: Rights, asked: Asked) -> bool:
         # Whatever the ids are: a refusal must not tell whose they are.
         return any(_object(schema, rights, entity, asked.below[entity]) for entity in NODES if rights.has(entity))
     if name == "viewer":
+        sessions = [each for child in asked.children() if child.name == "sessions" for each in child.children()]
         return any(
-            child.name == "user" and (not rights.has("User") or _object(schema, rights, "User", child.below["User"]))
-            for child in asked.children()
+            child.name in ("user", "impersonator")
+            and (not rights.has("User") or _object(schema, rights, "User", child.below["User"]))
+            for child in (*asked.children(), *sessions)
         )
     entity = SINGLE.get(name) or PLURAL.get(name) or PLAIN.get(name)
     if entity is None:

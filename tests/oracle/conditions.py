@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+from tests.oracle.history import RECORDED
 from tests.oracle.rights import Rights
 from tests.oracle.rows import PREFIXES, TO_MANY, TO_ONE, Row
 
@@ -64,8 +65,7 @@ def _member(rights: Rights, entity: str, row: Row | None, name: str, operand: An
         case "id":
             return _leaf(None if row is None else row.id, _ids(operand, entity))
         case "entityId":
-            found = rights.value(row, name)
-            return _leaf(None if found is None else any_id(found), _ids(operand, None))
+            return _leaf(rights.value(row, name), operand)
         case "externalRefs":
             readable = row is not None and rights.access(row, name) == "READ"
             return readable and any(
@@ -87,19 +87,17 @@ def _member(rights: Rights, entity: str, row: Row | None, name: str, operand: An
     return _leaf(value, operand)
 
 
-def _ids(operand: Where, entity: str | None) -> Where:
-    def parse(text: str) -> UUID | None:
-        return any_id(text) if entity is None else parse_id(text, entity)
-
+def _ids(operand: Where, entity: str) -> Where:
     return {
-        name: [parse(id) for id in value] if isinstance(value, list) else parse(value)
+        name: [parse_id(id, entity) for id in value] if isinstance(value, list) else parse_id(value, entity)
         for name, value in operand.items()
     }
 
 
-def any_id(text: str) -> UUID | None:
-    """The UUID in a typed id of whatever entity, known or not."""
-    return UUID(text.partition("_")[2]) if re.fullmatch("[a-z]{2,3}_[0-9a-f]{32}", text) else None
+def is_recorded(text: str) -> bool:
+    """Whether the text is a typed id of an entity of whose records there may be events."""
+    prefix, _, digits = text.partition("_")
+    return prefix in RECORDED.values() and re.fullmatch("[0-9a-f]{32}", digits) is not None
 
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -151,7 +149,9 @@ def bad_ids(entity: str, where: Where) -> bool:
         if name in ("id", "entityId"):
             for value in operand.values():
                 texts = value if isinstance(value, list) else [value]
-                if any((any_id(text) if name != "id" else parse_id(text, about)) is None for text in texts):
+                if name == "entityId" and not all(map(is_recorded, texts)):
+                    return True
+                if name == "id" and any(parse_id(text, about) is None for text in texts):
                     return True
     return False
 

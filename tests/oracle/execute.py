@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -173,6 +173,10 @@ class _Run:
         if name == "viewer":
             return {
                 "user": rights.user,
+                "impersonator": None,
+                "secondFactor": {"enabled": False, "recoveryCodesLeft": 0},
+                "sessions": [self._session(rights.user)],
+                "token": None,
                 "permissions": [self._meant(grant, "rows") for grant in self._grants(rights.role)],
             }
         if name == "node":
@@ -188,6 +192,20 @@ class _Run:
         if name == "slaPolicy":
             return self.rows.all("SlaPolicy")[0]
         return self._plain(name, [r for r in self.rows.all(checks.PLAIN[name]) if rights.visible(r)])
+
+    def _session(self, user: Row) -> Answer:
+        """The only session of each user of a test (see conftest)."""
+        id = f"ses_{user.id.hex}"
+        return {
+            "__typename": "Session",
+            "id": id,
+            "user": user,
+            "ip": None,
+            "userAgent": None,
+            "createdAt": datetime(2020, 1, 1, tzinfo=UTC),
+            "lastUsedAt": datetime(2020, 1, 1, tzinfo=UTC),
+            "current": True,
+        }
 
     def _seen(self, row: Row, deleted: bool) -> bool:
         assert self.rights is not None

@@ -19,6 +19,7 @@ RECORDED = {
     "Team": "tm",
     "Role": "rol",
     "SlaPolicy": "sla",
+    "ApiToken": "tok",
 }
 AMOUNTS = {"amount", "price", "subtotal", "discount", "shippingFee", "total"}
 
@@ -36,6 +37,8 @@ def changes(rights: Rights, event: Row) -> Any:
     if event.entity not in RECORDED or not rights.has(event.entity):
         return None
     row = rights.rows.find(event.entity, event.record_id)
+    if row is not None and event.entity == "Customer" and row.merged_into_id is not None:
+        row = rights.rows.find("Customer", row.merged_into_id)
     if row is None or not (rights.visible(row) or rights.restorable(row)):
         return None
     shown = {name: _change(rights, row, name, change) for name, change in said.items()}
@@ -75,6 +78,8 @@ def _change(rights: Rights, row: Row, name: str, change: Any) -> Any:
         return {side: _seen(rights, target, change[side]) for side in ("after", "before")}
     if name in TO_MANY.get(entity, {}):
         target = TO_MANY[entity][name][0]
+        if name == "comments":
+            return _comment(rights, row, change) if access == "READ" else None
         wide = RANK_OF_SCOPE[rights.scope_of(target)] >= RANK_OF_SCOPE[rights.scope_of(entity)]
         return change if access == "READ" and wide and _plain(rights, target) else None
     if access == "READ":
@@ -82,6 +87,23 @@ def _change(rights: Rights, row: Row, name: str, change: Any) -> Any:
     if access == "HIDDEN" or name in AMOUNTS:
         return None
     return {side: mask(name, change[side]) for side in ("after", "before")}
+
+
+def _comment(rights: Rights, ticket: Row, change: Any) -> Any:
+    told = change["after"]
+    if not isinstance(told, dict) or "id" not in told or not rights.has("TicketComment"):
+        return None
+    row = next((row for row in rights.rows.all("TicketComment") if f"cmt_{row.id.hex}" == told["id"]), None)
+    if row is None or row.ticket_id != ticket.id or not rights.visible(row):
+        return None
+    after = {"id": told["id"]}
+    for name in ("internal", "body"):
+        access = rights.access(row, name)
+        if access == "READ":
+            after[name] = told[name]
+        elif access == "MASKED":
+            after[name] = mask(name, told[name])
+    return {"before": None, "after": after}
 
 
 def _seen(rights: Rights, entity: str, id: str | None) -> str | None:

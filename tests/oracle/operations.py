@@ -163,7 +163,8 @@ class _Writer:
         if name == "viewerCan":
             return True
         if self.wild or rights is None or type_ not in TABLES or type_ in ("Grant", "FieldGrant") or name == "id":
-            return type_ != "Viewer" or self.wild or rights is None or name != "user" or rights.has("User")
+            users = {("Viewer", "user"), ("Viewer", "impersonator"), ("Viewer", "sessions"), ("Session", "user")}
+            return (type_, name) not in users or self.wild or rights is None or rights.has("User")
         if name == "history":
             return rights.has(type_, "history")
         target = TO_ONE.get(type_, {}).get(name) or TO_MANY.get(type_, {}).get(name, (None,))[0]

@@ -68,6 +68,10 @@ async def walk(
     raise AssertionError(f"After {most_pages} pages there is no end.")
 
 
+PLAIN = ("comments", "apiTokens")
+"""Connections that take neither filters nor orders."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A part of one connection: between the rows at two places, and so many from its one end."""
@@ -89,11 +93,11 @@ class Window:
         """An operation that shows a window and all cursors in it."""
         filter_ = f", $where: {self.entity}Filter, $order: [{self.entity}Order!]"
         extra = "where: $where, orderBy: $order"
-        if self.field == "comments":
+        if self.field in PLAIN:
             filter_ = extra = ""
         if self.entity == "AuditEvent":
             filter_, extra = f", $where: {self.entity}Filter", "where: $where"
-        elif self.parent is None:
+        elif self.parent is None and self.field not in PLAIN:
             filter_ += ", $search: String"
             extra += ", search: $search"
             if self.entity not in ("Order", "User"):
@@ -112,7 +116,7 @@ class Window:
     def variables(self) -> dict[str, Any]:
         """All variables but those of the page."""
         found: dict[str, Any] = {}
-        if self.field != "comments":
+        if self.field not in PLAIN:
             if self.entity != "AuditEvent":
                 found["order"] = list(self.order)
             if "where" in self.args:
@@ -166,14 +170,14 @@ def windows(draw: st.DrawFn, oracle: Oracle, caller: UUID) -> Window:
         if parent is None:
             name, entity = "products", "Product"
     order: list[dict[str, str]] = []
-    if name not in ("comments", "auditEvents"):
+    if name not in (*PLAIN, "auditEvents"):
         every = cast(GraphQLEnumType, oracle.schema.type_map[f"{entity}OrderField"]).values
         values = [term for term in every if not rights.never_read(entity, field_of(term))] or ["CREATED_AT"]
         terms = st.fixed_dictionaries({"field": st.sampled_from(values), "direction": st.sampled_from(("ASC", "DESC"))})
         order = draw(st.lists(terms, max_size=3))
     filters = Filters(Chooser(draw(st.binary(min_size=8, max_size=8))), oracle, rights)
     args: dict[str, Any] = {}
-    if name != "comments" and draw(st.integers(0, 2)) == 2:
+    if name not in PLAIN and draw(st.integers(0, 2)) == 2:
         args["where"] = filters.where(entity, 2)
     if parent is None and rights.has(entity, "restore") and draw(st.booleans()):
         args["includeDeleted"] = True

@@ -36,6 +36,7 @@ SOURCES = {
     ("Contact", "fullName"): ("firstName", "lastName"),
     ("Opportunity", "weightedAmount"): ("amount", "probability"),
     ("Opportunity", "isRotting"): ("stage",),
+    ("ApiToken", "requestsToday"): ("requestsTotal",),
     ("Ticket", "isOverdue"): ("status", "resolutionDueAt", "firstRespondedAt", "firstResponseDueAt"),
 }
 """The fields that a derived one is worked out from: it is never more readable than the least readable of them."""
@@ -141,6 +142,8 @@ class Rights:
                 return self._belongs(one(row, PARENTS[row.type]), people)
             case "AuditEvent":
                 return row.actor_id in people
+            case "ApiToken":
+                return row.owner_id in people
             case "User":
                 return row.id in people
             case "Role":
@@ -234,7 +237,10 @@ class Rights:
         grant = self._grants.get((row.type, "history"))
         if grant is None or not self._in_scope(row, grant.rows):
             return []
-        return [event for event in self.rows.all("AuditEvent") if event.record_id == row.id]
+        ids = {row.id}
+        if row.type == "Customer":
+            ids |= {other.id for other in self.rows.all("Customer") if other.merged_into_id == row.id}
+        return [event for event in self.rows.all("AuditEvent") if event.record_id in ids]
 
     def one(self, row: Row | None, relation: str) -> Row | None:
         """The related row as the caller sees it, or None."""
@@ -269,6 +275,10 @@ class Rights:
                 return len(self._orders(row))
             case "Customer", "lastOrderAt":
                 return max((order.placed_at for order in self._orders(row)), default=None)
+            case "ApiToken", "prefix":
+                return row.beginning
+            case "ApiToken", "requestsToday":
+                return row.requests_counted if row.counted_on == self.now.date() else 0
             case "Role", "userCount":
                 return sum(user.role_id == row.id and self.visible(user) for user in self.rows.all("User"))
         return getattr(row, snake(field))

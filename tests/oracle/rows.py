@@ -26,6 +26,7 @@ TABLES = {
     "Grant": "grants",
     "FieldGrant": "field_grants",
     "AuditEvent": "audit_events",
+    "ApiToken": "api_tokens",
 }
 
 PREFIXES = {
@@ -45,6 +46,7 @@ PREFIXES = {
     "Team": "tm",
     "Role": "rol",
     "AuditEvent": "aud",
+    "ApiToken": "tok",
 }
 
 NODES = (
@@ -60,6 +62,7 @@ NODES = (
     "Team",
     "Role",
     "AuditEvent",
+    "ApiToken",
 )
 """The entities that ``node`` answers, in the order of the contract."""
 
@@ -105,7 +108,8 @@ TO_ONE = {
     "User": {"role": "Role", "team": "Team"},
     "Grant": {"role": "Role"},
     "FieldGrant": {"grant": "Grant"},
-    "AuditEvent": {"actor": "User"},
+    "AuditEvent": {"actor": "User", "token": "ApiToken", "impersonator": "User"},
+    "ApiToken": {"owner": "User"},
 }
 """Entity → relation → entity it leads to. The column is the relation's name in snake case with ``_id``."""
 

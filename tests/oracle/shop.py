@@ -622,6 +622,37 @@ def _spares(shop: _Shop) -> None:
         shop.add("teams", f"team_{name}", name=name, region=None, version=1)
 
 
+def _tokens(shop: _Shop) -> None:
+    """A token of each user that is good, some that are not, and events of what was done with them. They have chances of
+    their own, so that the rest of the shop is what it is without them."""
+    chance = Random("tokens")
+    scopes = (["customer:read"], ["order:*", "customer:read", "ticket:comment"], ["apiToken:rotate", "stage:read"])
+    for number, label in enumerate((*USERS, "sales_north", "admin", "integration")):
+        again = number >= len(USERS)
+        shop.add(
+            "api_tokens",
+            f"token_{label}{'_old' if again else ''}",
+            name=chance.choice(("Warehouse", "Nächtlicher Abgleich", "报表")),
+            beginning=f"rpt_{number:08}",
+            owner_id=shop.labels[label],
+            scopes=chance.choice(scopes),
+            allowed_ips=chance.choice(([], ["127.0.0.1"], ["10.0.0.0/8", "2001:db8::/32"])),
+            secret_hash=number.to_bytes(32, "big"),
+            former_hash=None,
+            former_until=None,
+            expires_at=chance.choice((None, TIMES[0])) if again else None,
+            revoked_at=TIMES[1] if again else None,
+            created_at=chance.choice(TIMES),
+            last_used_at=chance.choice((None, TIMES[2])),
+            requests_total=number * 10,
+            requests_counted=number,
+            counted_on=chance.choice((None, TIMES[2].date())),
+        )
+    tokens = shop.tables["api_tokens"]
+    for event in shop.tables["audit_events"]:
+        event["token_id"] = chance.choice((None, None, None, chance.choice(tokens)["id"]))
+
+
 async def _roles(connection: asyncpg.Connection, shop: _Shop) -> dict[str, UUID]:
     for name, grants in ROLES.items():
         role = shop.add("roles", f"role_{name}", name=name, description=None, built_in=False, version=1)
@@ -665,6 +696,7 @@ async def build_shop(url: str) -> dict[str, UUID]:
             _catalogue(shop)
             _business(shop)
             _spares(shop)
+            _tokens(shop)
             await _write(connection, shop)
             for sequence in ("customer_codes", "order_numbers", "ticket_numbers"):
                 await connection.execute("SELECT setval($1, 1000)", sequence)

@@ -80,6 +80,7 @@ def add_events(shop: Any, people: tuple[str, ...], times: tuple[datetime, ...]) 
             **{
                 "at": shop.pick(times),
                 "actor_id": shop.maybe(actor, 90),
+                "impersonator_id": shop.labels["admin"] if len(shop.tables.get("audit_events", ())) % 7 == 0 else None,
                 "action": action,
                 "entity": None,
                 "record_id": None,
@@ -126,6 +127,14 @@ def add_events(shop: Any, people: tuple[str, ...], times: tuple[datetime, ...]) 
             "owner": {"before": None, "after": f"usr_{shop.labels['sales_north'].hex}"},
         }
         add("update", changes, entity="Customer", record_id=shop.labels[label], record_version=2)
+    for comment in shop.tables["ticket_comments"][:40]:
+        told = {
+            "id": f"cmt_{comment['id'].hex}",
+            "internal": bool(comment["internal"]),
+            "body": comment["body"],
+        }
+        changes = {"comments": {"before": None, "after": told}}
+        add("comment", changes, entity="Ticket", record_id=comment["ticket_id"], record_version=3)
     refused = {"field": {"before": None, "after": "notes"}}
     for entity, record, changes in (
         ("Customer", shop.labels["probe_1"], refused),

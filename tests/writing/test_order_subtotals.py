@@ -89,3 +89,70 @@ async def test_a_load_of_many_rows_checks_them_all_together(office: Office, ids:
     # The setting ends with its transaction.
     with pytest.raises(asyncpg.CheckViolationError):
         await office.connection.execute(NEW_LINE, order)
+
+
+FETCHED = """
+    SELECT coalesce(sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid)), 0)
+    FROM pg_class WHERE oid = 'order_lines'::regclass OR oid IN (
+        SELECT indexrelid FROM pg_index WHERE indrelid = 'order_lines'::regclass)
+"""
+
+
+async def test_the_lines_of_an_order_are_looked_at_once(office: Office) -> None:
+    """Each of 200 lines looked at all 200."""
+    order = uuid((await made(office))["id"])
+    async with office.connection.transaction():
+        await office.connection.execute(
+            "INSERT INTO order_lines (id, order_id, position, sku, name, quantity, unit_price, currency)"
+            " SELECT gen_random_uuid(), $1, n, 'X', 'X', 1, 1.00, 'EUR' FROM generate_series(2, 200) n",
+            order,
+        )
+        await office.connection.execute("UPDATE orders SET subtotal = subtotal + 199 WHERE id = $1", order)
+        before = await office.connection.fetchval(FETCHED)
+        await office.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        assert await office.connection.fetchval(FETCHED) - before <= 4 * 200
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        NEW_LINE,
+        "DELETE FROM order_lines WHERE order_id = $1 AND position = 1",
+        "UPDATE order_lines SET quantity = quantity + 1 WHERE order_id = $1 AND position = 2",
+        "UPDATE orders SET subtotal = subtotal + 1 WHERE id = $1",
+    ],
+)
+async def test_what_was_checked_before_is_checked_again_when_it_changes(office: Office, statement: str) -> None:
+    order = uuid((await made(office, lines=[THING, THING]))["id"])
+    transaction = office.connection.transaction()
+    await transaction.start()
+    right = "UPDATE order_lines SET quantity = quantity WHERE order_id = $1"
+    await office.connection.execute(right, order)
+    await office.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    await office.connection.execute(right, order)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await office.connection.execute(statement, order)
+    await transaction.rollback()
+    # Nor does it pass where it is checked at the end only, or by another transaction.
+    statements = (right, "SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED", statement)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await together(office, order, *statements)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await together(office, order, statement)
+
+
+async def together(office: Office, order: Any, *statements: str) -> None:
+    """Run the statements in one transaction."""
+    async with office.connection.transaction():
+        for statement in statements:
+            await office.connection.execute(statement, *([order] if "$1" in statement else []))
+
+
+async def test_lines_of_several_orders_are_all_checked(office: Office) -> None:
+    one, two = [uuid((await made(office, lines=[THING, THING]))["id"]) for _ in range(2)]
+    both = "UPDATE order_lines SET quantity = quantity + 1 WHERE order_id = ANY($1)"
+    for wrong, right in ((one, two), (two, one)):
+        only = f"UPDATE orders SET subtotal = subtotal + 5 WHERE '{right}' = id AND id = ANY($1)"
+        with pytest.raises(asyncpg.CheckViolationError, match=str(wrong)):
+            await together(office, [one, two], both, only)
+    await together(office, [one, two], both, "UPDATE orders SET subtotal = subtotal + 5 WHERE id = ANY($1)")

@@ -9,7 +9,7 @@ import pytest
 from tests.fingerprint import fingerprint
 from tests.oracle.rows import typed_id
 from tests.writing.deeds import Office
-from tests.writing.selling import FROM_OPPORTUNITY, codes, do, made, problem, product, step, untrue, uuid
+from tests.writing.selling import FROM_OPPORTUNITY, codes, create, do, made, problem, product, step, untrue, uuid
 
 pytestmark = pytest.mark.anyio
 
@@ -72,11 +72,12 @@ async def test_not_of_a_product_that_is_sold_no_more(office: Office, change: str
 async def test_once_while_its_order_lives(office: Office) -> None:
     id = await win(office, product_id=None)
     first = (await become(office, id))["order"]
+    said = problem(await become(office, id))
+    assert (said["field"], said["code"], said["ids"]) == (["id"], "DUPLICATE", [first["id"]])
+    await step(office, first, "cancel")
     second = await made(office, label="probe_2", opportunityId=id)
-    for order, others in ((first, [first, second]), (second, [second])):
-        said = problem(await become(office, id))
-        assert (said["field"], said["code"], said["ids"]) == (["id"], "DUPLICATE", [other["id"] for other in others])
-        await step(office, order, "cancel")
+    assert problem(await become(office, id))["ids"] == [second["id"]]
+    await step(office, second, "cancel")
     third = (await become(office, id))["order"]
     await step(office, third, "pay")
     assert codes(await become(office, id)) == [("id", "DUPLICATE")]
@@ -84,9 +85,24 @@ async def test_once_while_its_order_lives(office: Office) -> None:
     assert codes(await become(office, id)) == []
 
 
+async def test_nor_is_another_one_made_of_it_line_by_line(office: Office) -> None:
+    id = await win(office, product_id=None)
+    first = (await become(office, id))["order"]
+    before = await fingerprint(office.connection)
+    said = problem(await create(office, label="probe_2", opportunityId=id))
+    assert (said["field"], said["code"], said["ids"]) == (["input", "opportunityId"], "DUPLICATE", [first["id"]])
+    assert await fingerprint(office.connection) == before
+    await step(office, first, "cancel")
+    assert codes(await create(office, label="probe_2", opportunityId=id)) == []
+    assert codes(await create(office, label="probe_2")) == [], "Others of the customer are none of its business."
+
+
 async def test_twenty_at_once_make_one_order(office: Office) -> None:
     id = await win(office, product_id=None)
-    payloads = await asyncio.gather(*(become(office, id) for _ in range(20)))
+    ways = [
+        become(office, id) if number % 2 else create(office, label="probe_2", opportunityId=id) for number in range(20)
+    ]
+    payloads = await asyncio.gather(*ways)
     (order,) = [payload["order"] for payload in payloads if not payload["errors"]]
     assert [payload["errors"][0]["ids"] for payload in payloads if payload["errors"]] == [[order["id"]]] * 19
     live = await office.connection.fetchval("SELECT count(*) FROM orders WHERE opportunity_id = $1", uuid(id))

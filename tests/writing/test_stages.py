@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from auth.audit import value_hash
 from tests.fingerprint import fingerprint
 from tests.oracle.rows import Row, typed_id
 from tests.writing.calls import call, codes, message
@@ -131,6 +133,28 @@ async def test_opportunities_follow_a_new_probability_unless_theirs_was_set_by_h
     assert told == {("Stage", "update", stage.id)} | {("Opportunity", "update", id) for id in follow}
     assert codes(await change(office, office.label("stage_Lead"), name="Still there")) == []
     assert len(await office.events()) == known + len(events) + 1
+
+
+async def test_each_deal_that_follows_has_an_event_of_its_own_that_verifies(office: Office) -> None:
+    stage, known, posted = office.label("stage_Lead"), len(await office.events()), len(await office.posted())
+    assert codes(await change(office, stage, probability=15)) == []
+    events = [event for event in (await office.events())[known:] if event["entity"] == "Opportunity"]
+    outbox = {each["event_id"]: each for each in (await office.posted())[posted:]}
+    rows = await office.look()
+    assert len(events) > 1
+    assert len({event["salts"] for event in events}) == len(events)
+    for event in events:
+        deal = rows.find("Opportunity", event["record_id"])
+        changes, salts, hashes = (orjson.loads(event[name]) for name in ("changes", "salts", "hashes"))
+        assert changes == {"probability": {"before": 10, "after": 15}}
+        assert hashes == {"probability": value_hash(salts["probability"], "probability", changes["probability"])}
+        assert event["record_version"] == deal.version
+        assert event["at"] == deal.updated_at
+        assert event["actor_id"] == office.user("ADMIN")
+        told = outbox[event["id"]]
+        assert (told["entity"], told["action"], told["record_id"]) == ("Opportunity", "update", deal.id)
+        assert (told["record_version"], told["fields"], told["at"]) == (deal.version, ["probability"], event["at"])
+    assert len(outbox) == len(events) + 1
 
 
 async def test_a_stage_goes_only_when_no_live_opportunity_is_in_it(office: Office) -> None:

@@ -337,10 +337,39 @@ async def test_a_comment_is_on_record_with_its_ticket(office: Office) -> None:
         assert f"tkt_{event['record_id'].hex}" == ticket
         told = changes(event)["comments"]
         assert told["before"] is None
-        shown = {"id": payload["comment"]["id"], "internal": internal}
-        assert told["after"] == (shown if internal else {**shown, "body": "A secret word"})
+        shown = {"id": payload["comment"]["id"], "internal": internal, "body": "A secret word"}
+        assert told["after"] == shown
         assert len(await office.posted()) == posted + 1
-    assert "secret" not in (await last_event(office))["changes"], "the log has more readers than internal comments"
+
+
+async def test_the_log_shows_comments_to_those_who_may_read_them(office: Office) -> None:
+    ticket = await made(office)
+    said = [
+        (await do(office, "SUPPORT", "commentOnTicket", id=ticket, body=body, internal=internal))["comment"]
+        for body, internal in (("For all", False), ("For us", True))
+    ]
+    document = "query($id: ID!) { ticket(id: $id) { history { nodes { action changes } } } }"
+
+    async def told(role: str) -> list[Any]:
+        answer = await office.do(document, role, id=ticket)
+        nodes = answer["data"]["ticket"]["history"]["nodes"]
+        found = [node["changes"].get("comments") for node in reversed(nodes) if node["action"] == "comment"]
+        return [each and each["after"] for each in found]
+
+    public, internal = ({name: each[name] for name in ("id", "internal", "body")} for each in said)
+    for role in ("ADMIN", "AUDITOR", "SUPPORT"):
+        assert await told(role) == [public, internal], role
+    assert await told("INTEGRATION") == [public, None]
+    await office.connection.execute(
+        "UPDATE field_grants f SET access = 'MASKED', otherwise = 'MASKED' FROM grants g, roles r"
+        " WHERE g.id = f.grant_id AND r.id = g.role_id AND r.name = 'INTEGRATION' AND g.entity = 'TicketComment'"
+        " AND f.field = 'body'"
+    )
+    assert await told("INTEGRATION") == [public | {"body": "F***"}, None]
+    await office.connection.execute(
+        "DELETE FROM grants USING roles r WHERE r.id = role_id AND r.name = 'INTEGRATION' AND entity = 'TicketComment'"
+    )
+    assert await told("INTEGRATION") == [None, None]
 
 
 async def test_internal_comments_are_for_colleagues(office: Office) -> None:

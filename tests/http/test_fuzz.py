@@ -1,0 +1,102 @@
+"""Hostile operations by anybody, never a fault of ours, never a row that the caller may not see.
+
+``RAPPORT_FUZZ_EXAMPLES`` says how many; thousands take minutes.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from graphql import build_schema
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.api import Api, open_api
+from tests.conftest import Server
+from tests.http.hostile import Hostile
+from tests.nasty_shop import Shop
+from tests.oracle.rights import Rights
+from tests.oracle.rows import PREFIXES, TABLES, Row, Rows, load, typed_id
+
+EXAMPLES = int(os.environ.get("RAPPORT_FUZZ_EXAMPLES", "300"))
+SCHEMA = build_schema((Path(__file__).parents[2] / "schema" / "schema.graphql").read_text())
+_ID = re.compile(rb"\b([a-z]{2,3}_[0-9a-f]{32})\b")
+
+
+class House:
+    """An application on a shop of its own, and what stands in it at this moment."""
+
+    def __init__(self, runner: asyncio.Runner, api: Api, url: str) -> None:
+        self.runner, self.api, self.url = runner, api, url
+        self.rows: Rows = Rows({})
+        self.known: dict[str, Row] = {}
+        self.ids: dict[str, list[str]] = {}
+        self.look()
+
+    def look(self) -> None:
+        """See what stands there now."""
+        self.rows = self.runner.run(load(self.url))
+        found = [row for entity in TABLES if entity in PREFIXES for row in self.rows.all(entity)]
+        self.known = {typed_id(row): row for row in found}
+        self.ids = {}
+        for id in self.known:
+            self.ids.setdefault(id.partition("_")[0], []).append(id)
+
+    def callers(self) -> list[UUID | None]:
+        """Everybody who can call, the stranger first."""
+        return [None, *sorted(user.id for user in self.rows.all("User") if user.active)]
+
+    def sees(self, caller: UUID | None, id: str) -> bool:
+        """Whether a row may be shown to the caller, by what the oracle knows; what it does not know, it cannot say."""
+        row = self.known.get(id)
+        if row is None:
+            return True
+        if caller is None:
+            return False
+        rights = Rights(self.rows, caller, datetime.now(UTC))
+        # A product, a user or a stage is shown where a row that is seen refers to it, deleted or not.
+        return rights.visible(row) or (getattr(row, "deleted_at", None) is not None and rights.has(row.type))
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["shortcut", "executor"])
+def house(server: Server, shop: Shop, request: pytest.FixtureRequest) -> Iterator[House]:
+    with asyncio.Runner() as runner:
+        url = runner.run(server.own(shop.url))
+        context = open_api(url, shortcut=request.param, read_pool=2)
+        yield House(runner, runner.run(context.__aenter__()), url)
+        runner.run(context.__aexit__(None, None, None))
+        runner.run(server.drop(url))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+    print_blob=True,
+)
+@given(seed=st.integers(0, 2**63), by=st.integers(0, 2**31))
+def test_hostile_operations_find_no_fault_and_nothing_unseen(house: House, seed: int, by: int) -> None:
+    hostile = Hostile(SCHEMA, Random(seed), house.ids)
+    document = hostile.operation()
+    callers = house.callers()
+    caller = callers[by % len(callers)]
+    response = house.runner.run(house.api.send(document, hostile.variables, user=caller))
+    assert response.status_code in (200, 400), f"{response.status_code} for {document} with {hostile.variables}"
+    assert b"INTERNAL_SERVER_ERROR" not in response.content, f"{document} with {hostile.variables}: {response.text}"
+    asked = set(_ID.findall(orjson.dumps([document, hostile.variables])))
+    shown = {id.decode() for id in set(_ID.findall(response.content)) - asked}
+    unseen = [id for id in shown if not house.sees(caller, id)]
+    answer: Any = response.json()
+    if document.startswith("mutation") and answer.get("data"):
+        house.look()
+        unseen = [id for id in unseen if not house.sees(caller, id)]
+    assert unseen == [], f"{document} with {hostile.variables} by {caller}: {unseen}"
