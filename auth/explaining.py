@@ -22,21 +22,25 @@ from app.reading.correlation import survivor, there
 from app.reading.read import Operand
 from app.reading.relations import relation
 from app.reading.sight import Treatment
-from auth.access import Access, Rights, attribute_name, field_name
+from auth.access import Access, Grants, Rights, field_name, fields_of
 from auth.loading import compiled_grants
 from auth.policy import FieldRule
 from auth.principal import Principal
 from auth.scopes import in_scope, ways
+from auth.token_scopes import narrowed, scope_of
 
 _ATTEMPTS, _KEPT = 5, 1_000
 _SUBJECT = """
-    SELECT u.active, u.role_id, u.team_id, t.name AS team_name, r.name AS role_name,
+    SELECT k.name AS token, k.scopes, k.revoked_at IS NOT NULL AS revoked, coalesce(k.expires_at <= now(), false) AS over,
+           u.active, u.role_id, u.team_id, t.name AS team_name, r.name AS role_name,
            u.access_version || '.' || r.access_version AS version,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
     FROM users u JOIN roles r ON r.id = u.role_id LEFT JOIN teams t ON t.id = u.team_id
+    LEFT JOIN api_tokens k ON k.id = $2 AND k.owner_id = u.id
     LEFT JOIN grants g ON g.role_id = r.id LEFT JOIN field_grants f ON f.grant_id = g.id
     WHERE u.id = $1
 """
+_OWNER = "SELECT owner_id FROM api_tokens WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,24 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """The API token through which somebody calls."""
+
+    name: str
+    scopes: tuple[str, ...]
+    end: str | None
+    """What ended it; None while it is good."""
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """Somebody whose rights are explained: as they would be, were the account active."""
+    """Somebody whose rights are explained: as they would be, were the account active, and the token good."""
 
     active: bool
     team_name: str | None
+    role: Rights
+    """The rights of the role, which a token narrows."""
+    token: Token | None
     access: Access
 
 
@@ -111,17 +128,29 @@ class Explainer:
         self._lanes = lanes
         self._kept: OrderedDict[Any, tuple[Statement, tuple[str, ...]]] = OrderedDict()
 
-    async def subject(self, user_id: UUID) -> Subject | None:
+    async def subject(self, principal: Principal) -> Subject | None:
         """Somebody with the present rights, active or not."""
-        rows = await self._lanes.fetch(_SUBJECT, user_id)
-        if not rows:
+        rows = await self._lanes.fetch(_SUBJECT, principal.user_id, principal.token_id)
+        if not rows or (principal.token_id is not None and rows[0]["token"] is None):
             return None
         first = rows[0]
-        granted = [row for row in rows if row["entity"] is not None]
-        rights = Rights(compiled_grants(granted, in_team=first["team_id"] is not None))
-        who = Principal(user_id)
-        access = Access(who, first["role_id"], first["role_name"], first["team_id"], first["version"], rights)
-        return Subject(first["active"], first["team_name"], access)
+        granted: Grants = compiled_grants(
+            [row for row in rows if row["entity"] is not None], in_team=first["team_id"] is not None
+        )
+        role, token, scopes = Rights(granted), None, None
+        if first["token"] is not None:
+            scopes = tuple(sorted(first["scopes"]))
+            end = "was revoked" if first["revoked"] else "has expired" if first["over"] else None
+            token = Token(first["token"], scopes, end)
+        rights = role if scopes is None else Rights(narrowed(granted, scopes))
+        version, name = first["version"], first["role_name"]
+        access = Access(principal, first["role_id"], name, first["team_id"], version, rights, scopes)
+        return Subject(first["active"], first["team_name"], role, token, access)
+
+    async def owner(self, token_id: UUID) -> UUID | None:
+        """Whose token that is; None where there is none."""
+        found = await self._lanes.fetch(_OWNER, token_id)
+        return UUID(bytes=found[0]["owner_id"].bytes) if found else None
 
     async def sees(self, access: Access, entity: type[Row], id: UUID) -> bool:
         """Whether the caller sees the record, where deleted ones are asked for."""
@@ -146,10 +175,10 @@ class Explainer:
         _, found = await self._look(access, User, user_id, ("reached", action), gather)
         return found["covered"] if found.get("seen") else None
 
-    async def explain(self, user_id: UUID, question: Question) -> Explanation:
+    async def explain(self, principal: Principal, question: Question) -> Explanation:
         """Why that user may do it, or may not. What the user does not see is told as if there were no such record."""
         for _ in range(_ATTEMPTS):
-            subject = await self.subject(user_id)
+            subject = await self.subject(principal)
             assert subject is not None
             access, holds = subject.access, None
             if question.id is not None:
@@ -225,7 +254,7 @@ def _ask_ways(evidence: _Evidence, entity: type[Row], scope: RowScope) -> None:
 def _treatment(access: Access, question: Question, row: Any) -> Treatment:
     assert question.field is not None
     if question.action == "read":
-        return access.treatment(question.entity, attribute_name(question.field), row)
+        return access.treatment(question.entity, fields_of(question.entity)[question.field], row)
     rule = access.rights.writing(question.entity, question.action, question.field)
     opened = [access_ is FieldAccess.READ for access_ in (rule.access, rule.otherwise)]
     if opened[0] == opened[1]:
@@ -237,7 +266,7 @@ def _treatment(access: Access, question: Question, row: Any) -> Treatment:
 def _rules(rights: Rights, question: Question) -> Sequence[FieldRule]:
     assert question.field is not None
     if question.action == "read":
-        return rights.rules(question.entity, attribute_name(question.field))
+        return rights.rules(question.entity, fields_of(question.entity)[question.field])
     return (rights.writing(question.entity, question.action, question.field),)
 
 
@@ -247,9 +276,19 @@ def _steps(subject: Subject, question: Question, holds: Holds | None) -> Iterato
     yield Step("account", subject.active, f"The account is {'active' if subject.active else 'not active'}.")
     team = f"in the team {subject.team_name}" if subject.team_name is not None else "in no team, so that team means own"
     yield Step("role", True, f"The role is {role}; the user is {team}.")
+    if subject.token is not None:
+        state = subject.token.end or "is good"
+        yield Step("token", subject.token.end is None, f"The token {subject.token.name} {state}.")
     wanted = ("read", question.action) if question.action != "read" else ("read",)
     for action in wanted:
         scope = access.rights.rows(entity, action)
+        if scope is RowScope.NONE and subject.role.rows(entity, action) is not RowScope.NONE:
+            assert subject.token is not None
+            said = (
+                f"{role} has the grant to {action} {name}, but none of the token's scopes is {scope_of(name, action)}"
+            )
+            yield Step("scopes", False, f"{said}: {', '.join(subject.token.scopes)}.")
+            return
         if scope is RowScope.NONE:
             yield Step("grant", False, f"{role} has no grant to {action} {name}{_why_read(action, question)}.")
             return
@@ -323,7 +362,7 @@ def _of_field(subject: Subject, question: Question, holds: Holds | None) -> Iter
         shown = "" if holds["field"] or writes else _instead(holds)
         yield Step("field", holds["field"], "; ".join([said, *here]) + shown + ".")
     if not writes:
-        yield from _of_target(access, entity, attribute_name(question.field))
+        yield from _of_target(access, entity, fields_of(entity)[question.field])
 
 
 def _of_target(access: Access, entity: type[Row], attribute: str) -> Iterator[Step]:

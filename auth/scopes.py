@@ -226,7 +226,12 @@ def ways(entity: type[Row], row: Any, scope: RowScope) -> list[tuple[str, Column
     return [(str(way), way.holds(row, _BELONGS[scope])) for way in _all_ways(entity)]
 
 
-_PLAIN: dict[type[Row], str] = {User: "is this user", Role: "has this role", AuditEvent: "did this"}
+_PLAIN: dict[type[Row], str] = {
+    User: "is this user",
+    Role: "has this role",
+    AuditEvent: "did this",
+    ApiToken: "owns it",
+}
 
 
 def _all_ways(entity: type[Row]) -> Sequence[Way]:
