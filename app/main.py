@@ -148,7 +148,7 @@ class Server:
         """Let everything go."""
         await self.letters.close()
         await self.audit.close()
-        await self.api_tokens.flush()
+        await self.api_tokens.close()
         self.passwords.close()
         await self.budgets.close()
         await self.exporter.lanes.close()

@@ -29,11 +29,11 @@ _USED = """
     UPDATE api_tokens t SET
         last_used_at = greatest(t.last_used_at, u.at),
         requests_total = t.requests_total + u.count,
-        requests_counted = u.count + CASE WHEN t.counted_on = $4 THEN t.requests_counted ELSE 0 END,
-        counted_on = $4
+        requests_counted = CASE WHEN t.counted_on > $4 THEN t.requests_counted
+                                WHEN t.counted_on = $4 THEN t.requests_counted + u.count ELSE u.count END,
+        counted_on = greatest(t.counted_on, $4)
     FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS u (id, count, at)
     WHERE t.id = u.id AND coalesce(u.at < t.revoked_at, true) AND coalesce(u.at < t.expires_at, true)
-        AND coalesce(t.counted_on <= $4, true)
 """
 _log = structlog.get_logger("rapport.api_tokens")
 
@@ -103,10 +103,14 @@ class ApiTokens:
         """Write once a minute until cancelled. What could not be written is lost: these are figures, not records."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self.flush()
-            except Exception:
-                _log.exception("the use of tokens was not written")
+            await self.close()
+
+    async def close(self) -> None:
+        """Write for the last time; whatever is wrong with the database, the rest of the server can end."""
+        try:
+            await self.flush()
+        except Exception:
+            _log.exception("the use of tokens was not written")
 
 
 def _unknown() -> UnauthenticatedError:

@@ -29,7 +29,6 @@ from auth.giving import Giving
 from auth.idempotency import Key, claim, remember, remember_refusal
 from auth.loading import AccessCache
 from auth.rows import Found, Lock, RowLoader, Want
-from auth.rows import RightsChangedError as RightsChangedError
 from auth.scopes import FOLLOWERS, WIDTH
 from auth.stale import conflict
 

@@ -8,12 +8,12 @@ from app.domain.work import Wanted
 from app.errors import ForbiddenError
 from app.models.base import Row
 from app.models.enums import RowScope
-from auth.access import Access
+from auth.access import Access, RightsChangedError
 from auth.covering import Beyond, Granted, beyond
 from auth.loading import compiled_grants
 from auth.models import User
 from auth.policy import STAFF, FieldRule
-from auth.rows import RightsChangedError, RowLoader
+from auth.rows import RowLoader
 
 # The same number as in the trigger that keeps the last admin, so that both wait for one another.
 _TURN = "SELECT pg_advisory_xact_lock(7240524)"

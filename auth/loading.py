@@ -13,7 +13,8 @@ from uuid import UUID
 
 from app.errors import UnauthenticatedError
 from app.models.enums import FieldAccess, RowScope
-from auth.access import ENTITY_CLASSES, Access, Granted, Grants, Rights
+from auth.access import ENTITY_CLASSES, Access, Rights
+from auth.covering import Granted, Grants
 from auth.policy import FieldRule
 from auth.principal import Principal
 from auth.scopes import ONLY_ALL

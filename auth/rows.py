@@ -25,10 +25,6 @@ Lock = Literal["KEY SHARE", "NO KEY UPDATE", "UPDATE"]
 _KEPT = 1_000
 
 
-class RightsChangedError(Exception):
-    """The caller's rights are no longer those that were loaded; with the present ones, everything starts again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Want:
     """One row that a mutation names under ``name``.

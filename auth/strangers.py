@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import structlog
+
 from app.models.base import utcnow
 from app.models.enums import AuditOutcome
 from auth.audit import Event, Origin, event
@@ -23,6 +25,7 @@ _ADDRESSES = 1_000
 _NAMES = 20
 _OTHERS = ""
 """Where there are more addresses than that, they are counted as one."""
+_log = structlog.get_logger("rapport.strangers")
 
 
 @dataclass(slots=True)
@@ -70,7 +73,10 @@ class Strangers:
         told = {"count": minute.counted.total(), "fields": dict(minute.counted.most_common())}
         changes = {name: {"before": None, "after": value} for name, value in told.items()}
         origin = Origin(None, "", minute.ip)
-        await self._write(event(origin, utcnow(), ACTION, changes=changes, outcome=AuditOutcome.DENIED))
+        try:
+            await self._write(event(origin, utcnow(), ACTION, changes=changes, outcome=AuditOutcome.DENIED))
+        except Exception:
+            _log.exception("refusals of strangers were not written", ip=minute.ip, **told)
 
     async def close(self) -> None:
         """Write what is counted by now."""

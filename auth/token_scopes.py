@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from auth.access import Granted, Grants
+from auth.covering import Granted, Grants
 from auth.policy import ENTITIES, POLICY
 
 ANY = "*"

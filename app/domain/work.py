@@ -211,10 +211,6 @@ class Work:
         """The rows that have something noted, by identity: row, action, facts."""
         return self._noted
 
-    def touch(self, row: Row) -> None:
-        """Take a watched row for changed, for what belongs to it has been: its version rises."""
-        self._touched.add(id(row))
-
     def release(self, row: Row) -> None:
         """Watch a row no longer: what became of it has been written otherwise."""
         self._before.pop(id(row), None)

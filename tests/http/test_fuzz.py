@@ -90,7 +90,8 @@ def test_hostile_operations_find_no_fault_and_nothing_unseen(house: House, seed:
     callers = house.callers()
     caller = callers[by % len(callers)]
     response = house.runner.run(house.api.send(document, hostile.variables, user=caller))
-    assert response.status_code in (200, 400), f"{response.status_code} for {document} with {hostile.variables}"
+    # 413 is for what is too long by itself.
+    assert response.status_code in (200, 400, 413), f"{response.status_code} for {document} with {hostile.variables}"
     assert b"INTERNAL_SERVER_ERROR" not in response.content, f"{document} with {hostile.variables}: {response.text}"
     asked = set(_ID.findall(orjson.dumps([document, hostile.variables])))
     shown = {id.decode() for id in set(_ID.findall(response.content)) - asked}
