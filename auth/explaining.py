@@ -22,7 +22,8 @@ from app.reading.correlation import survivor, there
 from app.reading.read import Operand
 from app.reading.relations import relation
 from app.reading.sight import Treatment
-from auth.access import Access, Grants, Rights, field_name, fields_of
+from auth.access import Access, Rights, field_name, fields_of
+from auth.covering import Grants
 from auth.loading import compiled_grants
 from auth.policy import FieldRule
 from auth.principal import Principal
@@ -31,7 +32,8 @@ from auth.token_scopes import narrowed, scope_of
 
 _ATTEMPTS, _KEPT = 5, 1_000
 _SUBJECT = """
-    SELECT k.name AS token, k.scopes, k.revoked_at IS NOT NULL AS revoked, coalesce(k.expires_at <= now(), false) AS over,
+    SELECT k.name AS token, k.scopes, k.revoked_at IS NOT NULL AS revoked,
+           coalesce(k.expires_at <= now(), false) AS over,
            u.active, u.role_id, u.team_id, t.name AS team_name, r.name AS role_name,
            u.access_version || '.' || r.access_version AS version,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise

@@ -270,6 +270,6 @@ class Query:
         field: str | None = UNSET,
     ) -> AccessExplanation:
         """Whether you may do that, and by which rules: to some record of the entity, or to the one with that id, as a
-        whole or in a field. With userId or tokenId, whether somebody else may, or a token of yours or of somebody else's;
-        about others, whoever has the right to explain users may ask."""
+        whole or in a field. With userId or tokenId it is about somebody else or about a token: for your own tokens,
+        and for whoever has the right to explain users."""
         return await explained(info, entity, action, user_id=user_id, token_id=token_id, id=id, field=field)
