@@ -13,7 +13,7 @@ from app.domain.sla_policy import Clock, clock_of
 from app.domain.states import transition
 from app.domain.ticket_states import SETTLED, TICKET_STATES
 from app.domain.work import Work
-from app.models import Ticket, TicketComment
+from app.models import Customer, Ticket, TicketComment
 from app.models.enums import TicketStatus
 
 _ID = ("id",)
@@ -167,5 +167,8 @@ def _check_relations(work: Work, given: Given, customer_id: Any) -> None:
     for name in ("contact", "order"):
         row = given.rows.get(name)
         if row is not None and row.customer_id != customer_id:
-            said = f"{name} {print_id(row.prefix, row.id)} is not one of the ticket's customer."
+            whose = "the ticket's customer"
+            if work.eyes.reads(Ticket, "customer"):
+                whose += f", {print_id(Customer.prefix, customer_id)}"
+            said = f"{name} {print_id(row.prefix, row.id)} is not one of {whose}."
             work.problems.add(given.at(f"{name}_id"), "INVALID", said)

@@ -114,7 +114,7 @@ def _opportunity(read: Map) -> dict[str, tuple[str, bool]]:
     if "stage" not in read.fields:
         return found
     moved = '(t.id IS NULL OR t.stage_id IS DISTINCT FROM "r_stage".id)'
-    closed = f"""CASE WHEN "r_stage".kind <> 'OPEN' THEN {_staged(read, "closed_at") or "NULL"} END"""
+    closed = f"""CASE WHEN "r_stage".kind <> 'OPEN' THEN {_staged(read, "closed_at") or "NULL::timestamptz"} END"""
     given = _coalesce(_staged(read, "stage_entered_at"), closed)
     # A record that moves enters its stage later than it entered the one before; the file may know no such time.
     entered = (

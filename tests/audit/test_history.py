@@ -300,7 +300,7 @@ async def test_a_stage_that_was_deleted_is_told_by_the_deals_that_were_in_it(off
 
 
 async def test_the_history_of_a_survivor_tells_that_of_the_merged_ones_under_the_same_rights(office: Office) -> None:
-    one, two, keep = (await updated(office, label) for label in ("probe_1", "probe_2", "probe_3"))
+    one, two, keep = [await updated(office, label) for label in ("probe_1", "probe_2", "probe_3")]
     merge = "mutation($keep: ID!, $ids: [ID!]!) { mergeCustomers(keepId: $keep, mergeIds: $ids) { errors { code } } }"
     unmerge = "mutation($id: ID!) { unmergeCustomer(id: $id) { errors { code } } }"
 

@@ -77,7 +77,7 @@ def _change(rights: Rights, row: Row, name: str, change: Any) -> Any:
         return {side: _seen(rights, target, change[side]) for side in ("after", "before")}
     if name in TO_MANY.get(entity, {}):
         target = TO_MANY[entity][name][0]
-        if name == "comments" and not _all_comments(rights):
+        if name == "comments":
             return _comment(rights, row, change) if access == "READ" else None
         wide = RANK_OF_SCOPE[rights.scope_of(target)] >= RANK_OF_SCOPE[rights.scope_of(entity)]
         return change if access == "READ" and wide and _plain(rights, target) else None
@@ -86,17 +86,6 @@ def _change(rights: Rights, row: Row, name: str, change: Any) -> Any:
     if access == "HIDDEN" or name in AMOUNTS:
         return None
     return {side: mask(name, change[side]) for side in ("after", "before")}
-
-
-def _all_comments(rights: Rights) -> bool:
-    wide = RANK_OF_SCOPE[rights.scope_of("TicketComment")] >= RANK_OF_SCOPE[rights.scope_of("Ticket")]
-    inside = rights.scope_of("TicketComment", "readInternal")
-    all_internal = RANK_OF_SCOPE[inside] >= RANK_OF_SCOPE[rights.scope_of("TicketComment")]
-    plain = all(
-        rights._possible("TicketComment", name) == {"READ"} and not rights.never_read("TicketComment", name)
-        for name in rights.fields("TicketComment")
-    )
-    return wide and all_internal and plain
 
 
 def _comment(rights: Rights, ticket: Row, change: Any) -> Any:

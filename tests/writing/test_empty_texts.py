@@ -16,10 +16,10 @@ def _customer(office: Office) -> str:
 
 async def problems(office: Office, field: str, arguments: str) -> list[tuple[str, str, str]]:
     """Field, code and message of each problem of a mutation, by which nothing has changed."""
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     answer = await office.do(f"mutation {{ {field}({arguments}) {{ {PROBLEM} }} }}", "ADMIN")
     assert "errors" not in answer, answer
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     found = answer["data"][field]["errors"]
     return [(".".join(each["field"]), each["code"], each["message"]) for each in found]
 

@@ -88,10 +88,10 @@ async def test_once_while_its_order_lives(office: Office) -> None:
 async def test_nor_is_another_one_made_of_it_line_by_line(office: Office) -> None:
     id = await win(office, product_id=None)
     first = (await become(office, id))["order"]
-    before = await fingerprint(office.url)
+    before = await fingerprint(office.connection)
     said = problem(await create(office, label="probe_2", opportunityId=id))
     assert (said["field"], said["code"], said["ids"]) == (["input", "opportunityId"], "DUPLICATE", [first["id"]])
-    assert await fingerprint(office.url) == before
+    assert await fingerprint(office.connection) == before
     await step(office, first, "cancel")
     assert codes(await create(office, label="probe_2", opportunityId=id)) == []
     assert codes(await create(office, label="probe_2")) == [], "Others of the customer are none of its business."
