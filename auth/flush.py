@@ -172,10 +172,10 @@ def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) ->
         updates.setdefault((kind, names), []).append(change.row)
     for (entity, names), rows in updates.items():
         found.update(table_of(entity), names, [_picked(row, ("id", *names)) for row in rows])
-    for change in alike:
+    for many in alike:
         about = "update" if done[0][1] is not None else action
-        told = changed_values(change.entity, change.before, change.after)
-        found.update_alike(change, same_events(origin, now, about, change.entity, told, len(change.ids)), now)
+        changed_alike = changed_values(many.entity, many.before, many.after)
+        found.update_alike(many, same_events(origin, now, about, many.entity, changed_alike, len(many.ids)), now)
     listed = [each.columns for each in events]
     found.insert("audit_events", listed[0], listed)
     posted = [_posted(each) for each in listed if each["record_id"] is not None]

@@ -25,7 +25,7 @@ from typing import Any
 _FENCE = re.compile(r"^```(?P<info>[^\n`]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY = "…"
 _WIDTH = 110
-_CHANGING = ("requestId", "accessToken", "refreshToken", "expiresAt", "url")
+_CHANGING = ("at", "requestId", "accessToken", "refreshToken", "expiresAt", "url")
 _CURSORS = ("startCursor", "endCursor", "cursor")
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.domain.problems import Problems
 from app.domain.rows import columns, loaded, table_of, values_of
-from app.models.base import Row
+from app.models.base import Entity, Row
 from app.models.enums import RowScope
 
 R = TypeVar("R", bound=Row)
@@ -98,7 +98,7 @@ class Alike:
     """Many rows of one entity that are changed in the same way, in the values of the same columns, all of which they
     had before. They are locked, and never loaded."""
 
-    entity: type[Row]
+    entity: type[Entity]
     ids: Sequence[UUID]
     before: Mapping[str, Any]
     after: Mapping[str, Any]

@@ -142,7 +142,7 @@ def _seen_one(
     for name in found.told:
         treatment = sight.treatment(found.target, name, far)
         value: ColumnElement[Any] = after.op("->", return_type=JSONB())(literal_column(f"'{name}'"))
-        if treatment.masked is not False:
+        if treatment.readable is not True and treatment.masked is not False:
             shape: ColumnElement[Any] = func.to_jsonb(masked(name, _text(after, name)))
             if treatment.masked is not True:
                 shape = case((treatment.masked, shape), else_=null())
