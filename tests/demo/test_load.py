@@ -118,7 +118,7 @@ async def test_there_is_an_account_for_each_built_in_role(db: asyncpg.Connection
 async def test_nothing_is_later_than_the_moment_up_to_which_the_data_goes(db: asyncpg.Connection) -> None:
     columns = await db.fetch(
         "SELECT table_name, column_name FROM information_schema.columns WHERE data_type = 'timestamp with time zone'"
-        " AND table_schema = 'public' AND column_name NOT LIKE '%due_at'"
+        " AND table_schema = 'public' AND column_name NOT LIKE '%due_at' AND table_name <> 'sessions'"
     )
     assert len(columns) > 30
     for table, column in columns:
