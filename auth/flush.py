@@ -94,7 +94,9 @@ class Writing:
     """Writes units of work by the hundred: while PostgreSQL writes some, the next are worked out.
 
     It is also the connection that their rules ask, which waits for what is being written. What they have asked once is
-    known: a thousand deals ask for the same few stages.
+    known: a thousand deals ask for the same few stages. So a rule that is to be followed for many rows asks of nothing
+    that it changes in another row: of stages, which no bulk change touches, or of what belongs to its own row. What is
+    found for two rows alike is known to ``Unique`` and to the eyes.
     """
 
     def __init__(self, connection: Any, origin: Origin, action: str) -> None:
