@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import anyio
@@ -24,6 +24,7 @@ from app import errors
 from app.cli import DEMO_PASSWORD, cli, main
 from app.db.migrate import ROOT
 from app.demo.load import DEMO_ACCOUNTS, load_demo
+from app.domain.problems import Code
 from app.settings import Settings, get_settings
 from auth.passwords import hash_now
 from auth.principal import Principal
@@ -345,6 +346,7 @@ def test_every_setting_command_and_error_is_documented() -> None:
     shown_codes = set(re.findall(r'"code": "([A-Z_]+)"', frontend))
     assert codes - {"INTERNAL_SERVER_ERROR"} <= shown_codes
     assert all(f"`{code}`" in frontend for code in codes)
+    assert all(f"`{code}`" in frontend for code in get_args(Code)), "Problems that a person can mend."
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -40,3 +40,28 @@ async def test_the_models_and_the_migrations_agree(empty_database: str) -> None:
     names = {kind: sorted(item.name for k, item in found if k == kind) for kind in ("add_index", "remove_index")}
     assert names["add_index"] == names["remove_index"]
     assert [change for change in found if change[0] not in names] == []
+
+
+async def test_references_of_deleted_records_are_found_when_the_tables_are_full(empty_database: str) -> None:
+    """On the way back, whoever has the id now keeps it."""
+    await migrate(empty_database, "0012-1", down=True)
+    connection = await asyncpg.connect(empty_database)
+    await connection.execute(
+        """
+        INSERT INTO customers (id, name, kind, tier, status, deleted_at) VALUES
+            ('00000000-0000-7000-8000-000000000001', 'Gone', 'PERSON', 'GOLD', 'LEAD', now()),
+            ('00000000-0000-7000-8000-000000000002', 'Here', 'PERSON', 'GOLD', 'LEAD', NULL);
+        INSERT INTO external_refs (entity, system, external_id, record_id)
+            SELECT 'Customer', 'till', name, id FROM customers;
+        """
+    )
+    await migrate(empty_database)
+    held = "SELECT external_id, name FROM external_refs JOIN customers c ON c.id = record_id{} ORDER BY 1"
+    assert await connection.fetch(held.format(" WHERE live")) == [("Here", "Here")]
+    await connection.execute(
+        "INSERT INTO external_refs (entity, system, external_id, record_id)"
+        " SELECT 'Customer', 'till', 'Gone', id FROM customers WHERE name = 'Here'"
+    )
+    await migrate(empty_database, "0012-1", down=True)
+    assert await connection.fetch(held.format("")) == [("Gone", "Here"), ("Here", "Here")]
+    await connection.close()
