@@ -18,7 +18,7 @@ _EXPOSED = (
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Content-Disposition"),
 )
 _SENT = (
-    *("Authorization", "Content-Type", "Idempotency-Key", "Rapport-Session", "Traceparent", "Tracestate"),
+    *("Content-Type", "Idempotency-Key", "Rapport-Session", "Traceparent", "Tracestate"),
     "X-Requested-With",
 )
 _REMEMBERED = 600
