@@ -84,6 +84,12 @@ async def office(server: Server, migrated: str) -> AsyncIterator[Office]:
     await server.drop(url)
 
 
+@pytest.fixture(autouse=True)
+async def unhurried(office: Office) -> None:
+    """The failures of one test make nobody wait in the next."""
+    await office.db.execute("DELETE FROM slowed_down")
+
+
 # Signing in
 
 
