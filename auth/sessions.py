@@ -25,6 +25,7 @@ from auth.audit_log import write_events
 from auth.models import Session
 from auth.principal import Principal
 from auth.refresh_tokens import SEED, RefreshToken, RefreshTokens
+from auth.throttling import Throttle, address_of
 from auth.tokens import AccessTokens
 
 T = TypeVar("T")
@@ -82,8 +83,16 @@ class Listed:
 class Sessions:
     """The sessions of all users."""
 
-    def __init__(self, writers: Lanes, tokens: AccessTokens, refresh_tokens: RefreshTokens, settings: Settings) -> None:
+    def __init__(
+        self,
+        writers: Lanes,
+        tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        throttle: Throttle,
+        settings: Settings,
+    ) -> None:
         self._writers = writers
+        self._throttle = throttle
         self._tokens = tokens
         self._refresh_tokens = refresh_tokens
         self._life = timedelta(seconds=settings.refresh_token_seconds)
@@ -113,25 +122,27 @@ class Sessions:
         return SignedIn(principal, token, datetime.fromtimestamp(expires, UTC))
 
     async def renew(self, token: str, origin: Origin) -> SignedIn | None:
-        """The next tokens of a session; None where the token is not good, without a word on why. The log has it."""
+        """The next tokens of a session; None where the token is not good, without a word on why. The log has it, where
+        it was good once; whoever sends such ones again and again has to wait."""
         said = self._refresh_tokens.read(token)
         origin = replace(origin, actor_id=None, token_id=None, impersonator_id=None)
-        if said is None:
-            await write_events(self._writers, _failed(origin, None, "unknown refresh token"))
+        found = None if said is None else await _repeated(lambda: self._renew(said, origin))
+        if isinstance(found, UUID):
+            await self._throttle.take(address_of("refreshSession", origin.ip))
+            await write_events(self._writers, _failed(origin, found, "refresh token of an ended session"))
             return None
-        return await _repeated(lambda: self._renew(said, origin))
+        return found
 
-    async def _renew(self, said: RefreshToken, origin: Origin) -> SignedIn | None:
+    async def _renew(self, said: RefreshToken, origin: Origin) -> SignedIn | UUID | None:
+        """The next tokens; or whose the session is, where it is over already."""
         now = utcnow()
         async with self._writers.transaction() as connection:
             found = await connection.fetchrow(_FOUND, said.session_id, now)
             if found is None or not self._refresh_tokens.genuine(said, found["refresh_seed"]):
-                await write_events(connection, _failed(origin, None, "unknown refresh token"))
                 return None
             user_id, generation = UUID(bytes=found["user_id"].bytes), found["generation"]
             if found["over"]:
-                await write_events(connection, _failed(origin, user_id, "refresh token of an ended session"))
-                return None
+                return user_id
             until = found["expires_at"]
             if said.generation == generation:
                 generation += 1
@@ -191,7 +202,7 @@ def _event(origin: Origin, principal: Principal, now: datetime, action: str, **t
     return event(mine, now, action, entity="User", record_id=principal.user_id, changes=changes)
 
 
-def _failed(origin: Origin, user_id: UUID | None, cause: str) -> Event:
+def _failed(origin: Origin, user_id: UUID, cause: str) -> Event:
     """A token that was refused; who sent it is not known."""
     changes = {"cause": {"before": None, "after": cause}}
     return event(

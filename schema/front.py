@@ -17,7 +17,10 @@ _EXPOSED = (
     *("X-Request-Id", "Retry-After", "Traceresponse", "RateLimit", "RateLimit-Policy"),
     *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Content-Disposition"),
 )
-_SENT = ("Content-Type", "Idempotency-Key", "Traceparent", "Tracestate", "X-Requested-With")
+_SENT = (
+    *("Content-Type", "Idempotency-Key", "Rapport-Session", "Traceparent", "Tracestate"),
+    "X-Requested-With",
+)
 _REMEMBERED = 600
 
 

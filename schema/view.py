@@ -1,6 +1,7 @@
 """GraphQL over HTTP: from a request to a response, by the specification of that name."""
 
 import asyncio
+from uuid import UUID
 
 import orjson
 import structlog
@@ -118,10 +119,14 @@ class GraphQLView:
         return (status if media is GRAPHQL_JSON or status == 500 else 200), orjson.dumps(answer), more
 
 
-def _ids(principal: Principal) -> dict[str, str]:
+def _ids(principal: Principal) -> dict[str, UUID]:
     """Who calls, as the access log tells it."""
-    said = {"user": principal.user_id, "token": principal.token_id, "impersonator": principal.impersonator_id}
-    return {name: str(id) for name, id in said.items() if id is not None}
+    told = {"user": principal.user_id}
+    if principal.token_id is not None:
+        told["token"] = principal.token_id
+    if principal.impersonator_id is not None:
+        told["impersonator"] = principal.impersonator_id
+    return told
 
 
 class _HungUpError(Exception):

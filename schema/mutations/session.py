@@ -56,6 +56,8 @@ async def _opened(info: Asked, session: SignedIn) -> SignInPayload:
     try:
         await context.services.accesses.reload(session.principal)
     except UnauthenticatedError as error:
+        if error.details["reason"] != "secondFactor":
+            return _refused(error.message)
         payload.errors.append(UserError(field=None, code=ErrorCode.SECOND_FACTOR_REQUIRED, message=error.message))
     if context.caller.wants_cookies:
         context.headers += cookies.signed_in(session, secure=context.caller.secure)
