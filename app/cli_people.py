@@ -158,9 +158,6 @@ async def _write(connection: asyncpg.Connection, email: str, action: str, wanted
         "UPDATE users SET active = $2, role_id = $3, updated_at = $4, version = version + 1 WHERE id = $1",
         *(user["id"], active, role_id, now),
     )
-    if not active:
-        ended = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL"
-        await connection.execute(ended, user["id"], now)
     told = event(
         origin(f"user {action}"),
         now,
