@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli_audit import audit_app
-from app.cli_people import role_app, user_activate, user_deactivate, user_list, user_role
+from app.cli_people import ADMIN_LEFT, role_app, user_activate, user_deactivate, user_list, user_role
 from app.cli_token import token_app
 from app.commands import UserMistakeError, console, origin, prepared, with_database
 from app.db.database import DatabaseRefusedError, database_url
@@ -97,6 +97,12 @@ def main() -> None:
             _tell(f"{name}={problem['input']!s} will not do: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
         sys.exit(1)
     except (*_MISTAKES, OSError) as error:
+        _tell(str(error))
+        sys.exit(1)
+    except asyncpg.CheckViolationError as error:
+        # An import of users may have taken away the last one; nothing of it is kept then.
+        if error.constraint_name != ADMIN_LEFT:
+            raise
         _tell(str(error))
         sys.exit(1)
 

@@ -37,7 +37,8 @@ _GRANTS = """
     JOIN grants g ON g.role_id = r.id LEFT JOIN field_grants f ON f.grant_id = g.id
     WHERE r.name = $1 ORDER BY g.entity COLLATE "C", g.action COLLATE "C", f.position
 """
-_ADMIN_LEFT = "users_have_an_admin"
+ADMIN_LEFT = "users_have_an_admin"
+"""The constraint that the last active admin stays."""
 
 Email = Annotated[str, typer.Argument(help="The email of the user.")]
 
@@ -124,7 +125,7 @@ def _change(email: str, action: str, wanted: Mapping[str, Any]) -> None:
             async with connection.transaction():
                 await _write(connection, email, action, wanted)
         except asyncpg.CheckViolationError as error:
-            if error.constraint_name != _ADMIN_LEFT:
+            if error.constraint_name != ADMIN_LEFT:
                 raise
             raise UserMistakeError(f"{email} is the last active ADMIN: give the role to somebody else first.") from None
         finally:
@@ -157,9 +158,6 @@ async def _write(connection: asyncpg.Connection, email: str, action: str, wanted
         "UPDATE users SET active = $2, role_id = $3, updated_at = $4, version = version + 1 WHERE id = $1",
         *(user["id"], active, role_id, now),
     )
-    if not active:
-        ended = "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL"
-        await connection.execute(ended, user["id"], now)
     told = event(
         origin(f"user {action}"),
         now,

@@ -1,8 +1,5 @@
 """What may happen to a user. Whoever keeps users has to have what their roles have: see ``Giving``."""
 
-from datetime import datetime
-from uuid import UUID
-
 from app.domain.checks import check_values
 from app.domain.given import Given
 from app.domain.invitations import Invitation, forget_codes, invite
@@ -10,7 +7,7 @@ from app.domain.names import check_email, check_name, normal_email
 from app.domain.rows import new
 from app.domain.work import Work
 from app.models.enums import RowScope
-from auth.models import Session, User
+from auth.models import User
 
 # What was kept before addresses were made normal counts as if it were.
 _ALIKE = "SELECT FROM users WHERE lower(normalize(email, NFKC)) = lower($1) AND id <> $2"
@@ -74,7 +71,7 @@ async def update(work: Work, user: User, given: Given) -> User:
 
 
 async def deactivate(work: Work, user: User, _: Given) -> User:
-    """Let a user in no longer; the sessions that are open end. Nobody does it to itself, nor to the last admin."""
+    """Let a user in no longer; the database ends the sessions. Nobody does it to itself, nor to the last admin."""
     if user.id == work.actor.user_id:
         work.problems.add(("id",), "INVALID", "Nobody deactivates itself: ask another admin.")
     elif not user.active:
@@ -84,7 +81,6 @@ async def deactivate(work: Work, user: User, _: Given) -> User:
     await work.giving.refuse_role(user.role_id, User, "deactivate", "role")
     await _keep_an_admin(work, user, ("id",))
     user.active = False
-    await _end_sessions(work, user.id, work.now)
     await forget_codes(work, user.id)
     return user
 
@@ -121,8 +117,3 @@ async def _keep_an_admin(work: Work, user: User, path: tuple[str, ...]) -> None:
         said = "This is the last active ADMIN: give the role to another user first."
         work.problems.add(path, "INVALID", said, params={"role": "ADMIN"})
         work.problems.refuse()
-
-
-async def _end_sessions(work: Work, user_id: UUID, now: datetime) -> None:
-    for session in await work.find(Session, "WHERE user_id = $1 AND revoked_at IS NULL FOR NO KEY UPDATE", user_id):
-        session.revoked_at = now
