@@ -47,6 +47,7 @@ from auth.archiving import ArchiveRefusedError
 from auth.audit import Changes, Event, created, event
 from auth.audit_log import write_events
 from auth.changing_passwords import PasswordRefusedError, set_password
+from auth.password_rules import length_problem
 from auth.passwords import hash_now
 from schema.persisted import TrustedDocumentsError
 from schema.schema import build_schema
@@ -365,6 +366,9 @@ def user_add(
 def user_password(email: Annotated[str, typer.Argument(help="The email of the user.")]) -> None:
     """Set a user's password, and end its sessions: asked for, or taken from RAPPORT_PASSWORD."""
     password = os.environ.get("RAPPORT_PASSWORD") or getpass.getpass("New password: ")
+    problem = length_problem(password, ())
+    if problem is not None:
+        raise UserMistakeError(problem.message)
 
     async def run(url: str) -> None:
         connection = await asyncpg.connect(url)
