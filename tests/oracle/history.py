@@ -97,13 +97,14 @@ def _comment(rights: Rights, ticket: Row, change: Any) -> Any:
     if row is None or row.ticket_id != ticket.id or not rights.visible(row):
         return None
     after = {"id": told["id"]}
-    for name in ("internal", "body"):
+    # In the order of jsonb: the shorter name first.
+    for name in ("body", "internal"):
         access = rights.access(row, name)
         if access == "READ":
             after[name] = told[name]
         elif access == "MASKED":
             after[name] = mask(name, told[name])
-    return {"before": None, "after": after}
+    return {"after": after, "before": None}
 
 
 def _seen(rights: Rights, entity: str, id: str | None) -> str | None:
