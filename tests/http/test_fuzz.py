@@ -62,11 +62,24 @@ class House:
         if caller is None:
             return False
         rights = Rights(self.rows, caller, datetime.now(UTC))
+        if row.type == "AuditEvent":
+            return rights.visible(row) or self._in_history(rights, row)
         # A product, a user or a stage is shown where a row that is seen refers to it, deleted or not.
         if rights.visible(row) or (getattr(row, "deleted_at", None) is not None and rights.has(row.type)):
             return True
         # An event that is seen names its record, as ever the caller stands to that now.
-        return any(event.entity_id == id and rights.visible(event) for event in self.rows.all("AuditEvent"))
+        named = [event for event in self.rows.all("AuditEvent") if event.entity_id == id]
+        return any(rights.visible(event) or self._in_history(rights, event) for event in named)
+
+    def _in_history(self, rights: Rights, event: Row) -> bool:
+        """Whether the event stands in the history of its record, or of the customer into which that was merged."""
+        record = self.known.get(event.entity_id or "")
+        while record is not None:
+            if event in rights.history(record):
+                return True
+            survivor = getattr(record, "merged_into_id", None)
+            record = self.rows.find(record.type, survivor) if survivor else None
+        return False
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["shortcut", "executor"])
