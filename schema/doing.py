@@ -23,6 +23,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, is_awaitable
 
+from app.errors import ApiError
 from schema.arguments import arguments
 from schema.context import Context
 from schema.rendering import objects
@@ -62,7 +63,10 @@ class Doing:
             return None
         kind, records = known
         selection = Selection(self._schema, context.operation.fragments, context.variables)
-        asked = selection.collect(kind, (each.selection_set for each in nodes))
+        try:
+            asked = selection.collect(kind, (each.selection_set for each in nodes))
+        except ApiError:
+            return None  # The executor meets it again, and tells it in its place.
         if not all(
             each[0].name.value in records or each[0].name.value in (_NAME, _PROBLEMS) for each in asked.values()
         ):
