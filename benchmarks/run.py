@@ -48,8 +48,8 @@ class Bench:
 
     def load(self, case: Case, server: str, pid: int, port: int, requests: list[bytes]) -> None:
         """Measure one case on one server."""
-        # What is compiled once must have been compiled, on every connection: ours for every role.
-        ours = (min(600, len(requests)), self.given.warm * (2 if case.callers == MIXED else 1))
+        # What is prepared once must have been prepared, on every connection to the database: ours for every role.
+        ours = (min(600, len(requests)) * self.given.connections, self.given.warm * (2 if case.callers == MIXED else 1))
         warm, seconds = ours if server == "a" else (8, 1)
         figures = case.figures[server] = self.ask(requests, pid, port, self.given.seconds, warm, seconds)
         spent = ", ".join(f"{name} {value:.2f}" for name, value in figures["cpu_ms"].items())

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Integer, func, literal_column, select
+from sqlalchemy import CheckConstraint, Index, Integer, func, literal_column, select, text
 from sqlmodel import Field, Relationship
 
 from app.models.base import (
@@ -68,7 +68,12 @@ class Opportunity(Record, table=True):
         Index("ix_opportunities_customer_id_created_at_id", "customer_id", "created_at", "id"),
         Index("ix_opportunities_owner_id_created_at_id", "owner_id", "created_at", "id"),
         Index("ix_opportunities_stage_id_created_at_id", "stage_id", "created_at", "id"),
-        Index("ix_opportunities_owner_id_customer_id", "owner_id", "customer_id"),
+        Index(
+            "ix_opportunities_owner_id_customer_id_alive",
+            "owner_id",
+            "customer_id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_opportunities_contact_id", "contact_id"),
         Index("ix_opportunities_product_id", "product_id"),
         Index("ix_opportunities_stage_entered_at", "stage_entered_at"),

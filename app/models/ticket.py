@@ -74,7 +74,12 @@ class Ticket(Record, table=True):
         Index("ix_tickets_urgency_id", literal_column(f"({_URGENCY})"), "id"),
         Index("ix_tickets_customer_id_created_at_id", "customer_id", "created_at", "id"),
         Index("ix_tickets_assignee_id_created_at_id", "assignee_id", "created_at", "id"),
-        Index("ix_tickets_assignee_id_customer_id", "assignee_id", "customer_id"),
+        Index(
+            "ix_tickets_assignee_id_customer_id_alive",
+            "assignee_id",
+            "customer_id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_tickets_assigned_by_id", "assigned_by_id"),
         Index("ix_tickets_contact_id", "contact_id"),
         Index("ix_tickets_order_id", "order_id"),

@@ -12,7 +12,6 @@ from app.reading.binding import Statement
 from app.reading.likeness import SIMILAR
 from app.settings import Settings
 
-_KEPT_STATEMENTS = 200
 _HAS_TRIGRAMS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')"
 
 
@@ -33,7 +32,7 @@ class Reader:
         async def connect() -> asyncpg.Connection:
             connection = await asyncpg.connect(
                 url,
-                statement_cache_size=_KEPT_STATEMENTS,
+                statement_cache_size=settings.kept_statements,
                 max_cached_statement_lifetime=0,
                 max_cacheable_statement_size=0,
                 server_settings={
