@@ -22,7 +22,7 @@ from auth.covering import Grants
 from auth.models import RECORDED, Role, User
 from auth.policy import ENTITIES, TOLD, FieldRule
 from auth.principal import Principal
-from auth.scopes import FOLLOWERS, WIDTH, caller, in_scope
+from auth.scopes import FOLLOWERS, WIDTH, among, caller, in_scope
 
 PARTS = {models.ExternalRef, models.Grant, models.FieldGrant}
 """Tables whose rows are parts of a record: seen with it, by no right of their own."""
@@ -274,6 +274,14 @@ class Access:
         """The fields of ``entity`` as the API names them, and the attributes behind them."""
         return fields_of(entity)
 
+    def gathers(self, entity: type[Row]) -> bool:
+        """Whether the first rows of an order are found sooner by gathering those in sight than by walking the order."""
+        whose = entity
+        while whose.parent is not None:
+            whose = relation(whose, whose.parent).target
+        limited = self.rights.rows(entity) in (RowScope.OWN, RowScope.TEAM)
+        return limited and whose is models.Customer and not self.wide
+
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
         rules = self.rights.rules(entity, attribute)
@@ -298,8 +306,6 @@ class Access:
         """The conditions under which ``row`` is visible: alive, in scope, of a visible parent."""
         if entity in PARTS:
             return []
-        if how == "page":
-            how = "row" if self.wide else "set"
         scope = self.rights.rows(entity)
         if scope is RowScope.NONE:
             return [false()]
@@ -340,9 +346,12 @@ class Access:
             conditions = [parent.deleted_at.is_(None)]
         if not conditions:
             return []
+        ((near, far),) = way.pairs
+        found = select(getattr(parent, far)).where(*conditions)
         if how == "set":
-            ((near, far),) = way.pairs
-            return [getattr(row, near).in_(select(getattr(parent, far)).where(*conditions))]
+            return [getattr(row, near).in_(found)]
+        if how == "among":
+            return [among(getattr(row, near), found)]
         return [there(parent, *way.link(row, parent), *conditions)]
 
 

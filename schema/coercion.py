@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphql import (
+    GraphQLEnumType,
     GraphQLInputType,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
+    is_enum_type,
     is_input_object_type,
     is_list_type,
     is_non_null_type,
@@ -78,6 +80,8 @@ def _of(kind: GraphQLInputType) -> Coerce:
         return listed
     if is_input_object_type(kind):
         return _object(kind)
+    if is_enum_type(kind):
+        return _member(kind)
     leaf: Any = kind
 
     def scalar(value: Any) -> Any:
@@ -89,6 +93,21 @@ def _of(kind: GraphQLInputType) -> Coerce:
             raise _UnfitError from None
 
     return scalar
+
+
+def _member(kind: GraphQLEnumType) -> Coerce:
+    # What graphql-core makes of each name, made once.
+    members = {name: kind.coerce_input_value(name) for name in kind.values}
+
+    def member(value: Any) -> Any:
+        if value is None:
+            return None
+        found = members.get(value, Undefined) if type(value) is str else Undefined
+        if found is Undefined:
+            raise _UnfitError
+        return found
+
+    return member
 
 
 def _object(kind: Any) -> Coerce:

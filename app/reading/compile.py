@@ -188,9 +188,10 @@ class Compiler:
         return listed('"#x"."#e"', inner)
 
     def conditions(
-        self, read: Read, row: Any, step: Step | None, how: How, at: ColumnElement[Any] | None = None
+        self, read: Read, row: Any, step: Step | None, how: How | None, at: ColumnElement[Any] | None = None
     ) -> list[ColumnElement[bool]]:
-        """All conditions on the rows of ``read``: the way to them, the caller's rights, filter and search."""
+        """All conditions on the rows of ``read``: the way to them, the caller's rights (unless ``how`` is None: then
+        the rows are those in sight), filter and search."""
         conditions = step.link(row) if step else []
         if read.id is not None:
             at = self.binder.bind(read.id, Uuid())
@@ -198,7 +199,7 @@ class Compiler:
             conditions.append(row.id == survivor(read.entity, at))
         if step is not None and step.relation.action:
             conditions += self.sight.covered(step.near.entity, step.near.row, step.relation.action)
-        elif step is None or not step.relation.to_parent:
+        elif how is not None and (step is None or not step.relation.to_parent):
             conditions += self.sight.rows(
                 read.entity,
                 row,

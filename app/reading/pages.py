@@ -54,6 +54,7 @@ class _Connection:
         assert read.page is not None
         self.compiler, self.read, self.step, self.page = compiler, read, step, read.page
         terms = read.order or tuple(filter(self._readable, [Term(read.entity.newest, descending=True)]))
+        self._gathered = step is None and compiler.sight.gathers(read.entity)
         self.terms = (*terms, Term("id", terms[-1].descending if terms else True))
         words = ",".join(f"{term.attribute} {'desc' if term.descending else 'asc'}" for term in self.terms)
         self.secret = compiler.cursors.key(f"{read.entity.__name__}:{words}")
@@ -90,7 +91,7 @@ class _Connection:
             return self.compiler.columns(Near(self.read.entity, row, self.read.include_deleted), part.fields)
 
         if self.page.after is None and self.page.before is None:
-            row = self.compiler.alias(self.read.entity)
+            row = self._source()
             inner = self._limited(row, select(*columns(row)), true(), self.page.size)
             return listed(whole, inner.subquery("#x")).label(part.key)
         page = self.rows(self.page.size)
@@ -146,10 +147,10 @@ class _Connection:
         backward = self.page.backward
         start = self.page.before if backward else self.page.after
         if start is None:
-            row = compiler.alias(entity)
+            row = self._source()
             return self._limited(row, select(row, self._number(row)), true(), size).subquery(compiler.name())
         place = self.place(start, "before" if backward else "after")
-        row = compiler.alias(entity)
+        row = self._source()
         conditions = beyond(self.keys(row), place, backward=backward)
         if len(conditions) == 1:
             return self._limited(row, select(row, self._number(row)), conditions[0], size).subquery(compiler.name())
@@ -167,13 +168,23 @@ class _Connection:
         place = self.place(operand, argument)
         row = self.compiler.alias(self.read.entity)
         probes = [
-            there(row, *self._conditions(row), each)
+            there(row, *self.compiler.conditions(self.read, row, self.step, "row" if self.step else "set"), each)
             for each in beyond(self.keys(row), place, backward=backward, inclusive=True)
         ]
         return or_(false(), *probes)
 
+    def _source(self) -> Any:
+        """The rows of which a page is one: the table, or the rows in sight where these are gathered first."""
+        row, read, sight = self.compiler.alias(self.read.entity), self.read, self.compiler.sight
+        if not self._gathered:
+            return row
+        rights = sight.rows(read.entity, row, "among", include_deleted=read.include_deleted)
+        # OFFSET keeps PostgreSQL from walking the order after all: it takes those in sight to be more than they are.
+        gathered = select(row).where(*rights).offset(literal_column("0"))
+        return aliased(read.entity, gathered.subquery(self.compiler.name()))
+
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
-        return self.compiler.conditions(self.read, row, self.step, "row" if self.step else "page")
+        return self.compiler.conditions(self.read, row, self.step, None if self._gathered else "row")
 
     def _limited(self, row: Any, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
         backward = self.page.backward

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement
 from app.models.base import Row
 from app.reading.read import Root
 
-How = Literal["set", "row", "page"]
+How = Literal["set", "row", "among"]
 """``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand; and
-``page`` is whichever of the two finds the first rows of an order sooner."""
+``among`` gathers rows in sight before anything else is asked of them, by the indexes of what they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,9 @@ class Sight(Protocol):
     ) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` is visible; ``parent_seen`` when it is reached from its visible parent,
         ``referred`` when a visible row refers to it."""
+
+    def gathers(self, entity: type[Row]) -> bool:
+        """Whether the first rows of an order are found sooner by gathering those in sight than by walking the order."""
 
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
