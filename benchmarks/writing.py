@@ -93,6 +93,12 @@ SINGLES = (
 )
 
 
+# Of a shop's orders hardly any are unpaid: enough to be paid are made so.
+_UNPAID = """
+    UPDATE orders SET status = 'PENDING_PAYMENT', paid_at = NULL, shipped_at = NULL, delivered_at = NULL,
+        completed_at = NULL
+    WHERE id IN (SELECT id FROM orders WHERE status = 'COMPLETED' ORDER BY random() LIMIT 30000)
+"""
 _SEEN = "SELECT id FROM customers WHERE deleted_at IS NULL AND merged_into_id IS NULL"
 _MANY: tuple[tuple[str, str, str, Callable[[int], Body]], ...] = (
     ("Customer", "Customers", "cus", lambda turn: {"city": f"Town {turn}"}),
@@ -103,7 +109,7 @@ _MANY: tuple[tuple[str, str, str, Callable[[int], Body]], ...] = (
 
 
 async def copied(url: str) -> str:
-    """A copy of the database, made anew."""
+    """A copy of the database, made anew, with many unpaid orders."""
     parts = urlsplit(url)
     name = f"{parts.path[1:]}_writing"
     connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
@@ -112,7 +118,14 @@ async def copied(url: str) -> str:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {parts.path[1:]}")
     finally:
         await connection.close()
-    return urlunsplit(parts._replace(path=f"/{name}"))
+    copy = urlunsplit(parts._replace(path=f"/{name}"))
+    connection = await asyncpg.connect(copy)
+    try:
+        await connection.execute(_UNPAID)
+        await connection.execute("VACUUM ANALYZE orders")
+    finally:
+        await connection.close()
+    return copy
 
 
 async def rows_of(url: str, sql: str, most: int) -> Sequence[Any]:
