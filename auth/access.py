@@ -150,25 +150,6 @@ class Rights:
             for rule in self.rules(entity, attribute)
         )
 
-    def lacking(self, others: Grants) -> tuple[str, str] | None:
-        """A right, as entity and action, that somebody with the grants ``others`` has and that is not here in full: on
-        all rows, for what are own rows and the team's are those of another person, and for each field at least as much
-        on every row as there is on any."""
-        for entity, actions in sorted(others.items()):
-            for action, granted in sorted(actions.items()):
-                if entity == models.ApiToken.__name__ and action != "read":
-                    continue  # Tokens are kept by nobody who acts as somebody else.
-                own = self.grants.get(entity, {}).get(action)
-                if own is None or own.rows is not RowScope.ALL:
-                    return entity, action
-                for name, rule in granted.fields.items():
-                    there, here = _simplified(rule, granted.rows), own.fields.get(name, _NOTHING)
-                    here = _simplified(here, own.rows)
-                    most = max(_LEVEL[there.access], _LEVEL[there.otherwise])
-                    if most > min(_LEVEL[here.access], _LEVEL[here.otherwise]):
-                        return entity, action
-        return None
-
     @cached_property
     def with_tokens(self) -> "Rights":
         """The same with sight of one's own API tokens: one of them knows what it is, whatever its scopes are."""
@@ -180,7 +161,6 @@ class Rights:
         return any(rule.access is rule.otherwise is FieldAccess.HIDDEN for rule in self.rules(entity, attribute))
 
 
-_LEVEL = {FieldAccess.HIDDEN: 0, FieldAccess.MASKED: 1, FieldAccess.READ: 2}
 _NOTHING = FieldRule(FieldAccess.HIDDEN, RowScope.ALL, FieldAccess.HIDDEN)
 
 

@@ -54,6 +54,24 @@ def beyond(given: Grants, own: Grants) -> list[Beyond]:
     ]
 
 
+def of_another(grants: Grants) -> Grants:
+    """The same rights as another person has them: what rows are its own, or its team's, might be any, and as much of a
+    field as is shown on some of them is shown on all. API tokens are kept by nobody who acts as somebody else."""
+    return {
+        entity: {
+            action: Granted(RowScope.ALL, {name: _most(rule, granted.rows) for name, rule in granted.fields.items()})
+            for action, granted in actions.items()
+            if entity != "ApiToken" or action == "read"
+        }
+        for entity, actions in grants.items()
+    }
+
+
+def _most(rule: FieldRule, rows: RowScope) -> FieldRule:
+    access = list(FieldAccess)[max(_amount(rule, here) for here in _kinds_of_rows(rows))]
+    return FieldRule(access, RowScope.ALL, access)
+
+
 def wider(one: RowScope, other: RowScope) -> bool:
     """Whether ``one`` has rows that ``other`` has not."""
     return NESTED.index(one) > NESTED.index(other)

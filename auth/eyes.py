@@ -16,6 +16,7 @@ from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.likeness import normal, sought
 from app.reading.read import Operand
 from auth.access import Access, RightsChangedError
+from auth.covering import beyond, of_another
 from auth.loading import GRANTS, compiled_grants
 from auth.rows import RowLoader
 from auth.scopes import in_scope
@@ -88,9 +89,9 @@ class Eyes:
         version, _ = await self._rows.one_each(self._connection, self._access, (), {})
         if version != self._access.loaded_version:
             raise RightsChangedError
-        return self._access.rights.lacking(
-            compiled_grants(await self._connection.fetch(GRANTS, role_id), in_team=in_team)
-        )
+        grants = compiled_grants(await self._connection.fetch(GRANTS, role_id), in_team=in_team)
+        lacking = beyond(of_another(grants), self._access.rights.grants)
+        return min(((each.entity, each.action) for each in lacking), default=None)
 
     async def covered(self, entity: type[Row], action: str, id: UUID) -> bool:
         """Whether the action covers a row of whatever state."""
