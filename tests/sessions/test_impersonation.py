@@ -17,6 +17,9 @@ IMPERSONATE = """mutation($id: ID!, $reason: String!) { impersonateUser(id: $id,
     accessToken refreshToken expiresAt user { id name } errors { field code } } }"""
 REASON = "The customer says that the list is empty"
 SEEN = "{ viewer { user { name } impersonator { name } } }"
+MAKE_TOKEN = """mutation($input: CreateApiTokenInput!) {
+    createApiToken(input: $input) { apiToken { id } secret errors { code message } } }"""
+ROTATE_TOKEN = "mutation($id: ID!) { rotateApiToken(id: $id) { secret errors { code } } }"
 ENDED = [("UNAUTHENTICATED", "revoked")]
 
 
@@ -152,6 +155,19 @@ async def test_an_impersonated_session_opens_no_other_and_changes_nothing_of_who
     assert await fingerprint(office.url) == before
     (denied,) = await office.events("signOut")
     assert (denied["actor_id"], denied["impersonator_id"]) == (office.people["ADMIN2"], office.people["ADMIN"])
+
+
+async def test_an_impersonated_session_makes_no_secret_that_outlasts_it(office: Office) -> None:
+    mine = await office.sign_in("ADMIN2")
+    given = {"input": {"name": "Warehouse", "scopes": ["customer:read"]}}
+    made = (await office.ask(MAKE_TOKEN, mine.access, given))["data"]["createApiToken"]
+    assert made["errors"] == []
+    admin = await office.sign_in("ADMIN")
+    token = await acting(office, admin.access, "ADMIN2")
+    before = await fingerprint(office.url)
+    assert refused(await office.ask(MAKE_TOKEN, token, given)) == [("FORBIDDEN", None)]
+    assert refused(await office.ask(ROTATE_TOKEN, token, {"id": made["apiToken"]["id"]})) == [("FORBIDDEN", None)]
+    assert await fingerprint(office.url) == before
 
 
 @pytest.mark.parametrize(
