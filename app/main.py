@@ -135,7 +135,7 @@ class Server:
             self.passwords,
             factors,
             throttle,
-            Explainer(reader.lanes),
+            Explainer(reader.lanes, settings.second_factor_roles),
             self.letters,
         )
         self.budgets = Budgets(RedisStore.open(settings.redis_url) if settings.redis_url else DatabaseStore(writers))

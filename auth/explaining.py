@@ -4,7 +4,7 @@ It reads the same rights and asks PostgreSQL the same conditions as everything e
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,6 +34,9 @@ _ATTEMPTS, _KEPT = 5, 1_000
 _SUBJECT = """
     SELECT k.name AS token, k.scopes, k.revoked_at IS NOT NULL AS revoked,
            coalesce(k.expires_at <= now(), false) AS over,
+           EXISTS (
+               SELECT FROM second_factors d WHERE d.user_id = u.id AND d.confirmed_at IS NOT NULL
+           ) AS second_factor,
            u.active, u.role_id, u.team_id, t.name AS team_name, r.name AS role_name,
            u.access_version || '.' || r.access_version AS version,
            g.entity, g.action, g.rows, f.field, f.access, f.on_rows, f.otherwise
@@ -101,6 +104,8 @@ class Subject:
     """The rights of the role, which a token narrows."""
     token: Token | None
     access: Access
+    second_factor: bool | None = None
+    """Whether the user has the second factor that its role asks for in sessions; None where it asks for none."""
 
 
 Holds = Mapping[str, bool]
@@ -126,8 +131,9 @@ class _Evidence:
 class Explainer:
     """Explains rights on the database of ``lanes``."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: Lanes, second_factor_roles: Collection[str] = ()) -> None:
         self._lanes = lanes
+        self._second_factor_roles = frozenset(second_factor_roles)
         self._kept: OrderedDict[Any, tuple[Statement, tuple[str, ...]]] = OrderedDict()
 
     async def subject(self, principal: Principal) -> Subject | None:
@@ -147,7 +153,9 @@ class Explainer:
         rights = role if scopes is None else Rights(narrowed(granted, scopes))
         version, name = first["version"], first["role_name"]
         access = Access(principal, first["role_id"], name, first["team_id"], version, rights, scopes)
-        return Subject(first["active"], first["team_name"], role, token, access)
+        asked = token is None and name in self._second_factor_roles
+        factor = first["second_factor"] if asked else None
+        return Subject(first["active"], first["team_name"], role, token, access, factor)
 
     async def owner(self, token_id: UUID) -> UUID | None:
         """Whose token that is; None where there is none."""
@@ -278,6 +286,9 @@ def _steps(subject: Subject, question: Question, holds: Holds | None) -> Iterato
     yield Step("account", subject.active, f"The account is {'active' if subject.active else 'not active'}.")
     team = f"in the team {subject.team_name}" if subject.team_name is not None else "in no team, so that team means own"
     yield Step("role", True, f"The role is {role}; the user is {team}.")
+    if subject.second_factor is not None:
+        has = "has" if subject.second_factor else "does not have"
+        yield Step("secondFactor", subject.second_factor, f"{role} needs a second factor, which the user {has}.")
     if subject.token is not None:
         state = subject.token.end or "is good"
         yield Step("token", subject.token.end is None, f"The token {subject.token.name} {state}.")

@@ -22,8 +22,8 @@ _EXPLAIN = {"entity": "User", "action": "explain"}
 
 @strawberry.type
 class AccessStep:
-    """One rule that has to hold: account, role, token, scopes, grant, record, deleted, parent, internal, rows, field,
-    target."""
+    """One rule that has to hold: account, role, secondFactor, token, scopes, grant, record, deleted, parent, internal,
+    rows, field, target."""
 
     rule: str
     holds: bool

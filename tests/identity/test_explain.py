@@ -378,3 +378,19 @@ async def test_an_explanation_takes_three_statements(shop: Shop) -> None:
         tap.reset()
         assert (await explain(api, user, "Customer", "update", id=probe, field="name"))["allowed"]
         assert tap.trips <= 4
+
+
+async def test_a_second_factor_that_the_role_needs_is_a_rule(shop: Shop) -> None:
+    async with open_api(shop.url, read_pool=2, second_factor_roles=["SALES"]) as api:
+        about = {"user": f"usr_{shop.ids['sales_north'].hex}"}
+        said = await explain(api, shop.ids["admin"], "Customer", "read", **about)
+        assert not said["allowed"]
+        (step,) = [step for step in said["steps"] if not step["holds"]]
+        assert step == {
+            "rule": "secondFactor",
+            "holds": False,
+            "detail": "SALES needs a second factor, which the user does not have.",
+        }
+        answer = await api.post("{ customers { totalCount } }", user=shop.ids["sales_north"])
+        assert answer["errors"][0]["extensions"]["reason"] == "secondFactor"
+        assert (await explain(api, shop.ids["admin"], "Customer", "read"))["allowed"]
