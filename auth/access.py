@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, and_, cast, false, inspect, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 import app.models as models
 from app.models.base import Row
 from app.models.enums import FieldAccess, RowScope
+from app.reading.aliases import alias
 from app.reading.correlation import there
 from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
@@ -230,8 +230,8 @@ class Access:
     @property
     def version(self) -> ColumnElement[str]:
         """The present version of the caller's rights; NULL when the user is gone or disabled."""
-        user: Any = aliased(User)
-        role: Any = aliased(Role)
+        user: Any = alias(User)
+        role: Any = alias(Role)
         versions = cast(user.access_version, Text), cast(role.access_version, Text)
         found = (
             select(versions[0].concat(literal_column("'.'")).concat(versions[1]))
@@ -332,7 +332,7 @@ class Access:
     ) -> list[ColumnElement[bool]]:
         """The condition that the parent is visible. What the row's own scope implies of it is left out."""
         way = relation(entity, entity.parent or "")
-        parent: Any = aliased(way.target)
+        parent: Any = alias(way.target)
         conditions = self.rows(way.target, parent, how)
         own_owner = entity is models.Opportunity and not include_deleted
         if own_owner and WIDTH[scope] <= WIDTH[self.rights.rows(way.target)]:
