@@ -17,6 +17,8 @@ from app.db.database import create_database
 from app.db.embedded import EmbeddedPostgres
 from app.db.migrate import migrate
 from auth.builtin import sync_built_in_roles
+from tests.hashing import quicken
+from tests.hashing import slow_hashes as slow_hashes
 from tests.nasty_shop import STILL
 from tests.nasty_shop import shop as shop
 
@@ -40,6 +42,8 @@ STANDING_SESSIONS = """
 """Gives each user of a test a session with the user's own id, so that a token can be signed without signing in; it is
 there again when an inactive user is made active."""
 
+
+quicken()
 
 _SHM = "/dev/shm"
 
