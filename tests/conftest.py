@@ -89,11 +89,6 @@ class Server:
 
         await asyncio.wrap_future(self._run(work()))
 
-    async def hurry(self) -> None:
-        """Wait for no disk: what this server holds need not outlive a crash of the machine."""
-        settings = (f"ALTER SYSTEM SET {setting} = off" for setting in ("fsync", "full_page_writes"))
-        await self.execute(*settings, "SELECT pg_reload_conf()")
-
     async def copy(self, template: str) -> str:
         """The URL of a new database with everything that ``template`` holds."""
         self._count += 1
@@ -137,6 +132,11 @@ def _memory() -> str | None:
     return _SHM if there else None
 
 
+HURRIED = "fsync = off\nfull_page_writes = off\nio_method = sync\nshared_buffers = '64MB'\n"
+"""Settings of a server that need not outlive a crash of the machine, and has little in many databases: all its memory
+is looked through when a database is made, and when one is dropped."""
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     if external := os.environ.get("DATABASE_URL"):
@@ -147,9 +147,8 @@ def server() -> Iterator[Server]:
         return
     with tempfile.TemporaryDirectory(prefix="rapport-test-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
-        with EmbeddedPostgres(Path(folder)) as embedded:
+        with EmbeddedPostgres(Path(folder), HURRIED) as embedded:
             found = Server(embedded.url("postgres"))
-            anyio.run(found.hurry)
             yield found
             found.close()
 
