@@ -49,6 +49,7 @@ there again when an inactive user is made active."""
 
 T = TypeVar("T")
 
+gc.disable()  # Until everything is imported: see pytest_collection_finish.
 quicken()
 
 _SHM = "/dev/shm"
@@ -180,6 +181,9 @@ async def empty_database(server: Server, migrated: str) -> AsyncIterator[str]:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: the collector need not look through it again and again."""
+    """What was imported and collected stays: the collector need not look through it again and again. What tests make is
+    much at once, such as all rows of a shop, and little of it is garbage that only the collector finds."""
     gc.collect()
     gc.freeze()
+    gc.enable()
+    gc.set_threshold(50_000, 20, 100)
