@@ -77,7 +77,7 @@ class Rights:
     def fingerprint(self) -> str:
         """The same for equal rights: the key under which compiled statements are shared."""
         said = [
-            (entity, action, grant.rows.value, sorted((name, _said(rule)) for name, rule in grant.fields.items()))
+            (entity, action, str(grant.rows), sorted((name, _said(rule)) for name, rule in grant.fields.items()))
             for entity, actions in sorted(self.grants.items())
             for action, grant in sorted(actions.items())
         ]
@@ -191,8 +191,8 @@ def _simplified(rule: FieldRule, rows: RowScope) -> FieldRule:
     return rule
 
 
-def _said(rule: FieldRule) -> tuple[str, str, str]:
-    return rule.access.value, rule.on_rows.value, rule.otherwise.value
+def _said(rule: FieldRule) -> str:
+    return f"{rule.access} {rule.on_rows} {rule.otherwise}"
 
 
 @dataclass(frozen=True)

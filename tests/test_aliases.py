@@ -57,7 +57,7 @@ def test_outside_of_a_statement_all_are_new_and_a_mistake_in_one_ends_it(cold: N
 @pytest.mark.anyio
 async def test_a_statement_is_the_same_with_kept_aliases_as_with_new_ones(shop: Shop, cold: None) -> None:
     async def statements() -> list[str]:
-        async with open_api(shop.url) as api:
+        async with open_api(shop.url, cold=True) as api:
             for caller in ("admin", "sales_north", "support_north", "partner"):
                 for document in (LIST, DEEP):
                     await api.post(document, {"id": f"cus_{shop.ids['probe_1'].hex}"}, user=shop.ids[caller])
