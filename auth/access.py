@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, and_, cast, false, inspect, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 import app.models as models
 from app.models.base import Row
 from app.models.enums import FieldAccess, RowScope
+from app.reading.aliases import alias
 from app.reading.correlation import there
 from app.reading.relations import relation, sources
 from app.reading.sight import How, Treatment
@@ -77,7 +77,7 @@ class Rights:
     def fingerprint(self) -> str:
         """The same for equal rights: the key under which compiled statements are shared."""
         said = [
-            (entity, action, grant.rows.value, sorted((name, _said(rule)) for name, rule in grant.fields.items()))
+            (entity, action, str(grant.rows), sorted((name, _said(rule)) for name, rule in grant.fields.items()))
             for entity, actions in sorted(self.grants.items())
             for action, grant in sorted(actions.items())
         ]
@@ -171,8 +171,8 @@ def _simplified(rule: FieldRule, rows: RowScope) -> FieldRule:
     return rule
 
 
-def _said(rule: FieldRule) -> tuple[str, str, str]:
-    return rule.access.value, rule.on_rows.value, rule.otherwise.value
+def _said(rule: FieldRule) -> str:
+    return f"{rule.access} {rule.on_rows} {rule.otherwise}"
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,8 @@ class Access:
     @property
     def version(self) -> ColumnElement[str]:
         """The present version of the caller's rights; NULL when the user is gone or disabled."""
-        user: Any = aliased(User)
-        role: Any = aliased(Role)
+        user: Any = alias(User)
+        role: Any = alias(Role)
         versions = cast(user.access_version, Text), cast(role.access_version, Text)
         found = (
             select(versions[0].concat(literal_column("'.'")).concat(versions[1]))
@@ -318,7 +318,7 @@ class Access:
     ) -> list[ColumnElement[bool]]:
         """The condition that the parent is visible. What the row's own scope implies of it is left out."""
         way = relation(entity, entity.parent or "")
-        parent: Any = aliased(way.target)
+        parent: Any = alias(way.target)
         conditions = self.rows(way.target, parent, how)
         own_owner = entity is models.Opportunity and not include_deleted
         if own_owner and WIDTH[scope] <= WIDTH[self.rights.rows(way.target)]:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, column, func, literal_column, select, true
-from sqlalchemy.orm import aliased
 
 from app.db.ids import split_id
 from app.domain.checks import can_be_kept
@@ -14,6 +13,7 @@ from app.domain.duplicates import COMPARED
 from app.domain.given import Given
 from app.domain.problems import Problem
 from app.models.base import Row
+from app.reading.aliases import alias
 from app.reading.binding import Binder
 from app.reading.likeness import normal, sought
 from app.reading.read import Operand
@@ -94,7 +94,7 @@ class BulkEyes(Eyes):
     def _lookup(self, binder: Binder, entity: type[Row], name: str) -> Any:
         given = binder.bind(Operand(lambda value: value, ("values",)), ARRAY(Text()))
         values = func.unnest(given).table_valued(column("value", Text), name="#v").render_derived()
-        row: Any = aliased(entity, name="#r")
+        row: Any = alias(entity, "#r")
         same = normal(name, getattr(row, name)) == sought(name, values.c.value)
         conditions = [same, *readable_rows(self._access, entity, row, name)]
         query = select(row.id.label("#id")).select_from(row).where(*conditions).order_by(row.id)

@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Uuid, and_, false, func, inspect, literal_column, select, true
-from sqlalchemy.orm import aliased
 
 from app.db.lanes import Lanes
 from app.models import TicketComment, User
 from app.models.base import Row
 from app.models.enums import FieldAccess, RowScope
+from app.reading.aliases import alias, one_statement
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.correlation import survivor, there
 from app.reading.read import Operand
@@ -166,7 +166,7 @@ class Explainer:
         """Whether the caller sees the record, where deleted ones are asked for."""
 
         def gather() -> _Evidence:
-            evidence = _Evidence(aliased(entity, name="#r"))
+            evidence = _Evidence(alias(entity, "#r"))
             evidence.ask("seen", access.rows(entity, evidence.row, "row", include_deleted=True))
             return evidence
 
@@ -177,7 +177,7 @@ class Explainer:
         """Whether the caller's right to ``action`` covers that user; None where the caller does not see it."""
 
         def gather() -> _Evidence:
-            evidence = _Evidence(aliased(User, name="#r"))
+            evidence = _Evidence(alias(User, "#r"))
             evidence.ask("seen", access.rows(User, evidence.row, "row"))
             evidence.ask("covered", in_scope(User, evidence.row, access.rights.rows(User, action), "row"))
             return evidence
@@ -207,14 +207,19 @@ class Explainer:
         key = (entity, what, access.fingerprint)
         found = self._kept.get(key)
         if found is None:
-            evidence = gather()
-            found = self._kept[key] = _statement(access, entity, evidence), tuple(evidence.conditions)
+            found = self._kept[key] = _made(access, entity, gather)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         statement, names = found
         row = await self._lanes.fetchrow(statement.sql, *statement.arguments({"id": id}, access.arguments))
         version, exists, *values = tuple(row)
         return version, dict(zip(names, map(bool, values), strict=True)) if exists else {}
+
+
+@one_statement
+def _made(access: Access, entity: type[Row], gather: Callable[[], _Evidence]) -> tuple[Statement, tuple[str, ...]]:
+    evidence = gather()
+    return _statement(access, entity, evidence), tuple(evidence.conditions)
 
 
 def _statement(access: Access, entity: type[Row], evidence: _Evidence) -> Statement:
@@ -231,7 +236,7 @@ def _statement(access: Access, entity: type[Row], evidence: _Evidence) -> Statem
 def _gathered(access: Access, question: Question) -> _Evidence:
     """Everything that the steps need to know of the record."""
     entity, rights = question.entity, access.rights
-    evidence = _Evidence(aliased(entity, name="#r"))
+    evidence = _Evidence(alias(entity, "#r"))
     row = evidence.row
     deleted = hasattr(entity, "deleted_at")
     evidence.ask("alive", [row.deleted_at.is_(None)] if deleted else [])
@@ -242,7 +247,7 @@ def _gathered(access: Access, question: Question) -> _Evidence:
         _ask_ways(evidence, entity, scope)
     if entity.parent is not None:
         way = relation(entity, entity.parent)
-        parent: Any = aliased(way.target, name="#parent")
+        parent: Any = alias(way.target, "#parent")
         evidence.ask("parent", [there(parent, *way.link(row, parent), *access.rows(way.target, parent, "row"))])
     if entity is TicketComment:
         evidence.ask("open", [row.internal.is_(False)])

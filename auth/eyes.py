@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, literal_column, select, union_all
-from sqlalchemy.orm import aliased
 
 from app.domain.rows import columns, loaded
 from app.models import Contact
 from app.models.base import Row
 from app.models.enums import FieldAccess
+from app.reading.aliases import alias, one_statement
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.likeness import normal, sought
 from app.reading.read import Operand
@@ -38,11 +38,16 @@ class Looks:
         """The statement under ``key``, made where it is new."""
         found = self._kept.get(key)
         if found is None:
-            binder = Binder()
-            found = self._kept[key] = compile_statement(make(binder), binder)
+            found = self._kept[key] = _made(make)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return found
+
+
+@one_statement
+def _made(make: Make) -> Statement:
+    binder = Binder()
+    return compile_statement(make(binder), binder)
 
 
 class Eyes:
@@ -114,14 +119,14 @@ class Eyes:
         return all(rule.access is rule.otherwise is FieldAccess.READ for rule in rules)
 
     def _seen(self, binder: Binder, entity: type[Row]) -> Any:
-        row: Any = aliased(entity, name="#r")
+        row: Any = alias(entity, "#r")
         ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
         return select(row.id).where(row.id == ids.any_(), *self._access.rows(entity, row, "row"))
 
     def _alike(self, binder: Binder, entity: type[Row], names: Sequence[str]) -> Any:
         parts = []
         for number, name in enumerate(names):
-            row: Any = aliased(entity, name=f"#r{number}")
+            row: Any = alias(entity, f"#r{number}")
             conditions = [*_same(binder, row, name), *readable_rows(self._access, entity, row, name)]
             if entity is Contact and name == "phone":
                 # Colleagues share the number of their office, and everybody in it; nobody shares it with another one's.
@@ -132,7 +137,7 @@ class Eyes:
         return union_all(*parts)
 
     def _exact(self, binder: Binder, entity: type[Row], action: str, attribute: str) -> Any:
-        row: Any = aliased(entity, name="#r")
+        row: Any = alias(entity, "#r")
         shown = [getattr(row, name).label(f"#c{place}") for place, name in enumerate(columns(entity))]
         conditions = [*_same(binder, row, attribute), *self._access.rows(entity, row, "row")]
         conditions += in_scope(entity, row, self._access.rights.rows(entity, action), "row")

@@ -8,6 +8,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -195,21 +196,29 @@ def _check_token(caller: Any) -> float:
 
 def compiled_grants(rows: list[Any], *, in_team: bool) -> dict[str, dict[str, Granted]]:
     """The grants of a role as its callers have them: without a team, TEAM means OWN; what makes no sense is closed."""
-
-    def scope(entity: str, said: str) -> RowScope:
-        found = RowScope(said)
-        if found is RowScope.TEAM and not in_team:
-            found = RowScope.OWN
-        return RowScope.NONE if entity in ONLY_ALL and found is not RowScope.ALL else found
-
     grants: dict[str, dict[str, Granted]] = {}
     for row in rows:
         entity = row["entity"]
-        rows_covered = scope(entity, row["rows"])
+        shared = entity in ONLY_ALL
+        rows_covered = _scope(row["rows"], in_team, shared)
         if entity not in ENTITY_CLASSES or rows_covered is RowScope.NONE:
             continue
         granted = grants.setdefault(entity, {}).setdefault(row["action"], Granted(rows_covered, {}))
         if row["field"] is not None:
-            rule = FieldRule(FieldAccess(row["access"]), scope(entity, row["on_rows"]), FieldAccess(row["otherwise"]))
+            rule = _rule(row["access"], row["on_rows"], row["otherwise"], in_team, shared)
             granted.fields[row["field"]] = rule  # type: ignore[index]  # Still being built; nobody else has it yet.
     return grants
+
+
+@cache
+def _scope(said: str, in_team: bool, shared: bool) -> RowScope:
+    found = RowScope(said)
+    if found is RowScope.TEAM and not in_team:
+        found = RowScope.OWN
+    return RowScope.NONE if shared and found is not RowScope.ALL else found
+
+
+@cache
+def _rule(access: str, on_rows: str, otherwise: str, in_team: bool, shared: bool) -> FieldRule:
+    """One of the few rules that there are; a role has hundreds of them."""
+    return FieldRule(FieldAccess(access), _scope(on_rows, in_team, shared), FieldAccess(otherwise))

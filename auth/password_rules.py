@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from app.domain.problems import Problem
-from auth.passwords import normal
+from auth.passwords import LONGEST_FORM, normal
 
 SHORTEST, LONGEST = 12, 1_000
 
@@ -26,13 +26,17 @@ def length_problem(password: str, path: tuple[str, ...]) -> Problem | None:
     """What is wrong with the length of a new password, or with what it is made of."""
     # NFKC makes several characters of some single ones; those that were typed count.
     typed = len(password)
-    shown = min(typed, len(normal(password))) if typed <= LONGEST else typed
+    written = len(normal(password)) if typed <= LONGEST else typed
+    shown = min(typed, written)
     if shown < SHORTEST:
         said = f"The password has {shown} characters: use {SHORTEST} or more."
         return Problem(path, "INVALID", said, params={"min": SHORTEST, "actual": shown})
     if typed > LONGEST:
         said = f"The password has {typed} characters; {LONGEST} are allowed."
         return Problem(path, "TOO_LONG", said, params={"max": LONGEST, "actual": typed})
+    if written > LONGEST_FORM:
+        said = f"Written out, as Unicode has it, the password has {written} characters; {LONGEST_FORM} are allowed."
+        return Problem(path, "TOO_LONG", said, params={"max": LONGEST_FORM, "actual": written})
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in password):
         said = "The password holds a control character: use what can be typed, spaces too."
         return Problem(path, "INVALID", said)

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, literal_column, select, true
-from sqlalchemy.orm import aliased
 
 from app.domain.rows import columns, loaded
 from app.models.base import Row
 from app.models.enums import FieldAccess
+from app.reading.aliases import alias, one_statement
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.correlation import survivor
 from app.reading.read import Operand
@@ -119,13 +119,14 @@ def _found(want: Want, values: tuple[Any, ...]) -> Found | None:
     return Found(row, values[own], dict(zip(want.fields, values[own + 1 :], strict=True)))
 
 
+@one_statement
 def _single(access: Access, wants: Sequence[Want]) -> Statement:
     binder = Binder()
     version = select(access.version.label("#version")).subquery("#v")
     source: Any = version
     shown: list[ColumnElement[Any]] = [version.c["#version"]]
     for number, want in enumerate(wants):
-        row: Any = aliased(want.entity, name=f"#r{number}")
+        row: Any = alias(want.entity, f"#r{number}")
         at = binder.bind(Operand(_itself, (want.name,)), Uuid())
         found = _query(access, want, row, row.id == survivor(want.entity, at)).lateral(f"#w{number}")
         source = source.outerjoin(found, true())
@@ -133,25 +134,28 @@ def _single(access: Access, wants: Sequence[Want]) -> Statement:
     return compile_statement(select(*shown).select_from(source), binder)
 
 
+@one_statement
 def _several(access: Access, want: Want) -> Statement:
     binder = Binder()
-    row: Any = aliased(want.entity, name="#r")
+    row: Any = alias(want.entity, "#r")
     ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
     found = _query(access, want, row, row.id == ids.any_()).order_by(row.id)
     return compile_statement(found, binder)
 
 
+@one_statement
 def _covering(access: Access, entity: type[Row], action: str) -> Statement:
     binder = Binder()
-    row: Any = aliased(entity, name="#r")
+    row: Any = alias(entity, "#r")
     at = row.id == binder.bind(Operand(_itself, ("id",)), Uuid())
     scope = in_scope(entity, row, access.rights.rows(entity, action), "row")
     return compile_statement(select(_holds(scope)).select_from(row).where(at), binder)
 
 
+@one_statement
 def _all_covered(access: Access, entity: type[Row], action: str) -> Statement:
     binder = Binder()
-    row: Any = aliased(entity, name="#r")
+    row: Any = alias(entity, "#r")
     ids = binder.bind(Operand(_itself, ("ids",)), ARRAY(Uuid()))
     conditions = in_scope(entity, row, access.rights.rows(entity, action), "row")
     return compile_statement(select(row.id).select_from(row).where(row.id == ids.any_(), *conditions), binder)

@@ -23,11 +23,11 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
 from app.models import ApiToken, AuditEvent, Contact, Customer, Opportunity, Role, Ticket, User
 from app.models.base import Row
 from app.models.enums import RowScope, TicketStatus
+from app.reading.aliases import alias
 from app.reading.binding import CALLER, TEAM
 from app.reading.correlation import there
 from app.reading.relations import relation
@@ -75,12 +75,12 @@ def _mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _ours(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    member: Any = aliased(User)
+    member: Any = alias(User)
     return column.in_(select(member.id).where(member.team_id == team()))
 
 
 def _among_ours(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    member: Any = aliased(User)
+    member: Any = alias(User)
     return among(column, select(member.id).where(member.team_id == team()))
 
 
@@ -98,7 +98,7 @@ def _owned(model: Any) -> Way:
     """Rows that somebody owns."""
 
     def ids(belongs: Belongs) -> Select[Any]:
-        row = aliased(model)
+        row = alias(model)
         return select(row.id).where(belongs(row.owner_id))
 
     def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
@@ -111,11 +111,11 @@ def _customers_of(model: Any, user: str, said: str) -> Way:
     """Customers of the live rows of ``model`` that name somebody in the column ``user``."""
 
     def ids(belongs: Belongs) -> Select[Any]:
-        row = aliased(model)
+        row = alias(model)
         return select(row.customer_id).where(belongs(getattr(row, user)), row.deleted_at.is_(None))
 
     def holds(customer: Any, belongs: Belongs) -> ColumnElement[bool]:
-        row = aliased(model)
+        row = alias(model)
         return there(row, row.customer_id == customer.id, belongs(getattr(row, user)), row.deleted_at.is_(None))
 
     return Way(ids, holds, lambda customer, belongs: among(customer.id, ids(belongs)), said)
@@ -123,16 +123,16 @@ def _customers_of(model: Any, user: str, said: str) -> Way:
 
 def _opportunities_of_owned_customers() -> Way:
     def ids(belongs: Belongs) -> Select[Any]:
-        row: Any = aliased(Opportunity)
-        customer: Any = aliased(Customer)
+        row: Any = alias(Opportunity)
+        customer: Any = alias(Customer)
         return select(row.id).join(customer, row.customer_id == customer.id).where(belongs(customer.owner_id))
 
     def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-        customer: Any = aliased(Customer)
+        customer: Any = alias(Customer)
         return there(customer, customer.id == row.customer_id, belongs(customer.owner_id))
 
     def gathers(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-        customer: Any = aliased(Customer)
+        customer: Any = alias(Customer)
         return among(row.customer_id, select(customer.id).where(belongs(customer.owner_id)))
 
     return Way(ids, holds, gathers, "owns {}", ("customer",))
@@ -143,11 +143,11 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
 
     def child(way: Way) -> Way:
         def ids(belongs: Belongs) -> Select[Any]:
-            row = aliased(model)
+            row = alias(model)
             return select(row.id).where(row.customer_id.in_(way.ids(belongs)))
 
         def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-            customer: Any = aliased(Customer)
+            customer: Any = alias(Customer)
             return there(customer, customer.id == row.customer_id, way.holds(customer, belongs))
 
         def gathers(row: Any, belongs: Belongs) -> ColumnElement[bool]:
@@ -160,7 +160,7 @@ def _children(model: Any, ways: Sequence[Way]) -> tuple[Way, ...]:
 
 def _assigned_tickets() -> Way:
     def ids(belongs: Belongs) -> Select[Any]:
-        row: Any = aliased(Ticket)
+        row: Any = alias(Ticket)
         return select(row.id).where(belongs(row.assignee_id))
 
     def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
@@ -222,7 +222,7 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
     if entity is ApiToken:
         return [belongs(row.owner_id)]
     if entity is Role:
-        me: Any = aliased(User)
+        me: Any = alias(User)
         return [row.id == select(me.role_id).where(me.id == caller()).scalar_subquery()]
     ways = WAYS.get(entity)
     if ways is None:
@@ -237,7 +237,7 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
 
 def _through_parent(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[ColumnElement[bool]]:
     way = relation(entity, entity.parent or "")
-    parent = aliased(way.target)
+    parent = alias(way.target)
     if how == "among":
         ((near, far),) = way.pairs
         found = select(getattr(parent, far)).where(*in_scope(way.target, parent, scope, how))
@@ -248,7 +248,7 @@ def _through_parent(entity: type[Row], row: Any, scope: RowScope, how: How) -> l
 def _assigned(entity: type[Row], row: Any) -> ColumnElement[bool]:
     """Whether somebody else gave the caller an unclosed ticket of the customer."""
     customer_id = row.id if entity is Customer else row.customer_id
-    ticket: Any = aliased(Ticket)
+    ticket: Any = alias(Ticket)
     return there(
         ticket,
         ticket.customer_id == customer_id,
@@ -289,7 +289,7 @@ def _all_ways(entity: type[Row]) -> Sequence[Way]:
 
     def through(inner: Way) -> Way:
         def holds(row: Any, belongs: Belongs) -> ColumnElement[bool]:
-            parent: Any = aliased(step.target)
+            parent: Any = alias(step.target)
             return there(parent, *step.link(row, parent), inner.holds(parent, belongs))
 
         return replace(inner, holds=holds, path=(step.name, *inner.path))

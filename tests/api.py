@@ -11,6 +11,7 @@ import httpx
 from app.logs import configure_logs
 from app.main import Server, create_app
 from app.settings import Settings
+from tests.sharing import share
 
 SECRET = "a secret for tests, long enough for all"
 
@@ -54,13 +55,16 @@ class Api:
 
 
 @asynccontextmanager
-async def open_api(url: str, **settings: Any) -> AsyncIterator[Api]:
-    """The application on the database of ``url``, with these settings."""
+async def open_api(url: str, *, cold: bool = False, **settings: Any) -> AsyncIterator[Api]:
+    """The application on the database of ``url``, with these settings; a cold one has kept nothing yet."""
     given = {"budget_points": 0, "budget_token_points": 0, "budget_stranger_points": 0, "access_log": False}
     given |= {"data_dir": Path("/nonexistent"), "secret": SECRET, "database_url": url, "keeper": False, **settings}
-    configure_logs(Settings(**given))
-    app = create_app(Settings(**given), url)
+    made = Settings(**given)
+    configure_logs(made)
+    app = create_app(made, url)
     async with app.router.lifespan_context(app):
+        if not cold:
+            share(app.state.server, made)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://rapport.test") as client:
             yield Api(app.state.server, client)

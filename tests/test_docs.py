@@ -76,7 +76,7 @@ def operations(page: Path) -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def demo(server: Server, migrated: str) -> Iterator[str]:
+def demo(server: Server, migrated: str, slow_hashes: None) -> Iterator[str]:
     """The URL of a database like that of `make run`. Only sessions are written to it."""
     url = anyio.run(server.copy, migrated)
 

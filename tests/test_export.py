@@ -9,19 +9,22 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import asyncpg
 import orjson
 import pytest
 
+from app.cli import main
 from app.exporting.cells import Column, harmless
 from app.exporting.writers import CsvWriter
 from app.exporting.xlsx import UnfitError, XlsxFile
+from app.settings import get_settings
 from auth.policy import POLICY
 from tests.activity import until
 from tests.api import SECRET, open_api
@@ -47,8 +50,8 @@ EXPORTING = (
 )
 
 
-@pytest.fixture
-async def office(server: Any, shop: Shop) -> AsyncIterator[Office]:
+@asynccontextmanager
+async def opened(server: Any, shop: Shop) -> AsyncIterator[Office]:
     """The nasty shop, to export from."""
     url = await server.own(shop.url)
     connection = await asyncpg.connect(url)
@@ -60,6 +63,12 @@ async def office(server: Any, shop: Shop) -> AsyncIterator[Office]:
     finally:
         await connection.close()
         await server.drop(url)
+
+
+@pytest.fixture
+async def office(server: Any, shop: Shop) -> AsyncIterator[Office]:
+    async with opened(server, shop) as office:
+        yield office
 
 
 async def ask(office: Office, role: str | None, entity: str = "Customer", **given: Any) -> Any:
@@ -556,15 +565,22 @@ async def test_so_many_at_once_and_no_more(large: Office) -> None:
         assert (await api.client.get(payload["url"])).status_code == 200
 
 
+@pytest.fixture(scope="module")
+async def huge(server: Any, shop: Shop) -> AsyncIterator[Office]:
+    """A shop of 100,000 products."""
+    async with opened(server, shop) as office:
+        await office.connection.execute(
+            "INSERT INTO products (id, version, created_at, updated_at, sku, name, price, currency, active)"
+            " SELECT gen_random_uuid(), 1, now(), now(), 'S' || n, 'Product ' || n, 1.50, 'EUR', true"
+            " FROM generate_series(1, 100000) n"
+        )
+        yield office
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["CSV", "JSONL", "XLSX"])
-async def test_a_hundred_thousand_rows_take_no_more_memory_than_a_thousand(office: Office, format: str) -> None:
-    await office.connection.execute(
-        "INSERT INTO products (id, version, created_at, updated_at, sku, name, price, currency, active)"
-        " SELECT gen_random_uuid(), 1, now(), now(), 'S' || n, 'Product ' || n, 1.50, 'EUR', true"
-        " FROM generate_series(1, 100000) n"
-    )
-    app = application(office)
+async def test_a_hundred_thousand_rows_take_no_more_memory_than_a_thousand(huge: Office, format: str) -> None:
+    office, app = huge, application(huge)
 
     async def peak(where: Any) -> tuple[int, int]:
         payload = await ask(office, "ADMIN", "Product", where=where, format=format, fields=["sku", "price"])
@@ -591,27 +607,64 @@ async def test_a_hundred_thousand_rows_take_no_more_memory_than_a_thousand(offic
 # The command
 
 
-async def rapport(office: Office, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+class Done(NamedTuple):
+    """How a command ended, and what it said."""
+
+    status: Any
+    out: bytes
+    said: str
+
+
+Run = Callable[..., Awaitable[Done]]
+
+
+@pytest.fixture
+def rapport(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Iterator[Run]:
+    """Runs the command in a thread, for it has a loop of its own."""
+    monkeypatch.setenv("DATABASE_URL", office.url)
+    monkeypatch.setenv("RAPPORT_SECRET", SECRET)
+
+    async def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["rapport", "export", *arguments])
+        get_settings.cache_clear()
+        capfdbinary.readouterr()
+        try:
+            await asyncio.to_thread(main)
+        except SystemExit as ended:
+            out, said = capfdbinary.readouterr()
+            return Done(ended.code, out, said.decode())
+        raise AssertionError("it did not end")
+
+    yield run
+    get_settings.cache_clear()
+
+
+async def test_the_program_itself_writes_bytes_to_its_output(office: Office) -> None:
     environment = {**os.environ, "DATABASE_URL": office.url, "RAPPORT_SECRET": SECRET}
-    command = [str(Path(sys.executable).with_name("rapport")), "export", *arguments]
-    return await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, check=False)
+    command = [str(Path(sys.executable).with_name("rapport")), "export", "product", "-", "--format", "jsonl"]
+    done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == await get(office, "ADMIN", "Product", format="JSONL")
+    assert b"Exported" in done.stderr
 
 
-async def test_the_command_writes_a_file_as_somebody_sees_it(office: Office, tmp_path: Path) -> None:
+async def test_the_command_writes_a_file_as_somebody_sees_it(office: Office, rapport: Run, tmp_path: Path) -> None:
     known = len(await office.events())
     analyst = next(user for user in office.rows.all("User") if user.id == office.user("ANALYST"))
     file = tmp_path / "out.csv"
     where = '{"tier": {"eq": "GOLD"}}'
-    done = await rapport(office, "customer", str(file), "--as", analyst.email, "--where", where)
-    assert done.returncode == 0, done.stderr
+    done = await rapport("customer", str(file), "--as", analyst.email, "--where", where)
+    assert done.status == 0, done.said
     assert file.read_bytes() == await get(office, "ANALYST", where={"tier": {"eq": "GOLD"}})
     assert os.listdir(tmp_path) == ["out.csv"]
     event = (await office.events())[known]
     assert (event["actor_id"], event["action"], event["outcome"]) == (analyst.id, "export", "OK")
-    done = await rapport(office, "customer", "-", "--fields", "id,notes", "--format", "jsonl")
-    assert done.stdout == await get(office, "ADMIN", fields=["id", "notes"], format="JSONL")
+    done = await rapport("customer", "-", "--fields", "id,notes", "--format", "jsonl")
+    assert done.out == await get(office, "ADMIN", fields=["id", "notes"], format="JSONL")
     sheets = tmp_path / "out.xlsx"
-    assert (await rapport(office, "product", str(sheets))).returncode == 0
+    assert (await rapport("product", str(sheets))).status == 0
     assert len(sheet(sheets.read_bytes())) > 1
 
 
@@ -630,10 +683,10 @@ async def test_the_command_writes_a_file_as_somebody_sees_it(office: Office, tmp
     ],
 )
 async def test_mistakes_at_the_command_line_are_told_in_a_sentence(
-    office: Office, arguments: tuple[str, ...], said: str
+    rapport: Run, arguments: tuple[str, ...], said: str
 ) -> None:
-    done = await rapport(office, *arguments)
-    assert done.returncode == 1
-    told = " ".join(done.stderr.decode().split())
+    done = await rapport(*arguments)
+    assert done.status == 1
+    told = " ".join(done.said.split())
     assert said in told, told
     assert "Traceback" not in told

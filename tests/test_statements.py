@@ -32,7 +32,7 @@ LIST = """query List($first: Int = 3, $after: String, $where: CustomerFilter, $s
 
 @pytest.fixture(scope="module", params=[True, False], ids=["shortcut", "executor"])
 async def tap_and_api(shop: Shop, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Tap, Api]]:
-    async with tapped(shop.url) as tap, open_api(tap.url, shortcut=request.param) as api:
+    async with tapped(shop.url) as tap, open_api(tap.url, cold=True, shortcut=request.param) as api:
         yield tap, api
 
 
@@ -267,7 +267,7 @@ async def test_roles_with_equal_rights_share_plans(server: Server, migrated: str
           SELECT gen_random_uuid(), name, name || '@x.example', id FROM roles WHERE name IN ('SALES', 'TWIN', 'ADMIN')
     """)
     users = {row["name"]: row["id"] for row in await connection.fetch("SELECT id, name FROM users")}
-    async with open_api(url) as api:
+    async with open_api(url, cold=True) as api:
         made = []
         for name in ("SALES", "TWIN", "ADMIN"):
             assert "errors" not in await api.post("{ customers { nodes { name } } }", user=users[name])

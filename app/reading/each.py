@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal_column, select
 
+from app.reading.aliases import one_statement
 from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, Near
 from app.reading.cursors import CursorKeys
@@ -14,6 +15,7 @@ from app.reading.sight import AuthorizedRead
 _UNUSED = CursorKeys("no cursor is made here")
 
 
+@one_statement
 def compile_each(authorized: AuthorizedRead, covered: Callable[[Any], list[ColumnElement[bool]]]) -> Statement:
     """The statement for the fields of ``authorized``, in the order of the ids; ``covered`` are more conditions on the
     row, beside those under which it may be seen."""

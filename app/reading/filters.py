@@ -16,10 +16,10 @@ from sqlalchemy import (
     or_,
     true,
 )
-from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from app.models.base import Row
+from app.reading.aliases import alias
 from app.reading.binding import Binder
 from app.reading.correlation import there
 from app.reading.printing import effective
@@ -82,7 +82,7 @@ class FilterCompiler:
                 return self._to_one(entity, row, name, inner_part, negated)
             case ToManyFilter(name, inner_part, some):
                 found = relation(entity, name)
-                far = aliased(found.target)
+                far = alias(found.target)
                 conditions = [
                     *found.link(row, far),
                     *self._sight.rows(found.target, far, "row", parent_seen=found.from_parent),
@@ -150,7 +150,7 @@ class FilterCompiler:
 
     def _to_one(self, entity: type[Row], row: Any, name: str, part: Filter, negated: bool) -> ColumnElement[bool]:
         found = relation(entity, name)
-        far = aliased(found.target)
+        far = alias(found.target)
         conditions = found.link(row, far)
         if not found.to_parent:
             conditions += self._sight.rows(found.target, far, "row", referred=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -130,6 +131,7 @@ TO_MANY = {
 """Entity → relation → entity it leads to, and the relation that leads back."""
 
 
+@cache
 def snake(name: str) -> str:
     """``stageEnteredAt`` → ``stage_entered_at``."""
     return re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), name)

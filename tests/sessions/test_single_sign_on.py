@@ -310,7 +310,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         jwt.encode(claims(exp=int(time.time()) - 120), KEY, "RS256", headers={"kid": "1"}),
         jwt.encode(claims(exp=None), KEY, "RS256", headers={"kid": "1"}),
         jwt.encode(claims(sub=None), KEY, "RS256", headers={"kid": "1"}),
-        jwt.encode(claims(iat=int(time.time()) + 600), KEY, "RS256", headers={"kid": "1"}),
+        jwt.encode(claims(iat=int(time.time()) + 80_000), KEY, "RS256", headers={"kid": "1"}),
         jwt.encode(claims(), OTHER, "RS256", headers={"kid": "1"}),
         jwt.encode(claims(), OTHER, "RS256", headers={"kid": "2"}),
         jwt.encode(claims(), None, "none", headers={"kid": "1"}),
