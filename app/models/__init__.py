@@ -5,6 +5,8 @@ from app.models.audit_seal import AuditCheckpoint, AuditSeal, AuditVerification
 from app.models.budget import BudgetLevel
 from app.models.contact import Contact
 from app.models.customer import Customer
+from app.models.customer_metrics import CustomerMetrics
+from app.models.exchange_rate import ExchangeRate
 from app.models.export_link import ExportLink
 from app.models.external_ref import ExternalRef
 from app.models.merge import CustomerMerge
@@ -42,6 +44,8 @@ __all__ = [
     "Contact",
     "Customer",
     "CustomerMerge",
+    "CustomerMetrics",
+    "ExchangeRate",
     "ExportLink",
     "ExternalRef",
     "FieldGrant",
