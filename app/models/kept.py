@@ -5,6 +5,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -34,8 +35,8 @@ def _flag() -> bool:
     return Field(default=False, sa_column_kwargs={"server_default": text("false")})  # type: ignore[no-any-return]
 
 
-def _list(kind: object) -> list[object]:
-    return Field(  # type: ignore[no-any-return]
+def _list(kind: Any) -> Any:
+    return Field(
         default_factory=list, sa_type=ARRAY(kind), nullable=False, sa_column_kwargs={"server_default": text("'{}'")}
     )
 
@@ -48,7 +49,10 @@ class OrderFact(Row, table=True):
     """
 
     __tablename__ = "order_facts"
-    __table_args__ = (Index("ix_order_facts_day_unvalued", "day", postgresql_where=text("rate IS NULL")),)
+    __table_args__ = (
+        Index("ix_order_facts_day", "day"),
+        Index("ix_order_facts_day_unvalued", "day", postgresql_where=text("rate IS NULL")),
+    )
 
     customer_id: UUID = Field(primary_key=True)
     order_id: UUID = Field(primary_key=True)
@@ -145,17 +149,21 @@ class AnalyticsState(Row, table=True):
 
 
 class AnalyticsChange(Row, table=True):
-    """The queue of what the outbox does not tell: customers of which something changed, orders whose lines did.
+    """The queue of what the outbox does not tell.
 
-    ``counted`` are those customers whose facts have been brought up to date, and whose metrics are next.
+    A row names a customer of whom something changed, or an order whose lines did, or a currency with the ``day`` of an
+    exchange rate that is new, changed or gone. One that names nothing says that all is to be counted anew. ``counted``
+    are those customers whose facts have been brought up to date, and whose metrics are next.
     """
 
     __tablename__ = "analytics_changes"
-    __table_args__ = (CheckConstraint("num_nonnulls(customer_id, order_id) = 1", name="says_one_thing"),)
+    __table_args__ = (CheckConstraint("num_nonnulls(customer_id, order_id, currency) <= 1", name="says_one_thing"),)
 
     id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
     customer_id: UUID | None = Field(default=None)
     order_id: UUID | None = Field(default=None)
+    currency: str | None = words()
+    day: date | None = Field(default=None)
     counted: bool = _flag()
 
 

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(), nullable=True),
         sa.PrimaryKeyConstraint("customer_id", "order_id", name="pk_order_facts"),
     )
+    op.create_index("ix_order_facts_day", "order_facts", ["day"])
     op.create_index("ix_order_facts_day_unvalued", "order_facts", ["day"], postgresql_where=sa.text("rate IS NULL"))
     op.create_table(
         "sales_buckets",
@@ -105,10 +106,28 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), **required),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("order_id", sa.Uuid(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("day", sa.Date(), nullable=True),
         sa.Column("counted", sa.Boolean(), server_default=sa.text("false"), **required),
-        sa.CheckConstraint("num_nonnulls(customer_id, order_id) = 1", name="says_one_thing"),
+        sa.CheckConstraint("num_nonnulls(customer_id, order_id, currency) <= 1", name="says_one_thing"),
         sa.PrimaryKeyConstraint("id", name="pk_analytics_changes"),
     )
+    op.execute(
+        """
+        CREATE FUNCTION queue_exchange_rates() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO analytics_changes (currency, day) SELECT DISTINCT currency, day FROM changed;
+            RETURN NULL;
+        END $$
+        """
+    )
+    for event, rows in (("insert", "NEW"), ("update", "NEW"), ("delete", "OLD")):
+        op.execute(
+            f"""
+            CREATE TRIGGER exchange_rates_{event} AFTER {event} ON exchange_rates
+            REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION queue_exchange_rates()
+            """
+        )
     op.create_table(
         "segment_snapshot_months",
         sa.Column("month", sa.Date(), **required),
@@ -139,6 +158,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("recency", "monetary", "due_at", "churned_at"):
         op.drop_index(f"ix_customer_metrics_{name}", table_name="customer_metrics")
+    for event in ("insert", "update", "delete"):
+        op.execute(f"DROP TRIGGER exchange_rates_{event} ON exchange_rates")
+    op.execute("DROP FUNCTION queue_exchange_rates()")
     for table in (
         "segment_snapshots",
         "segment_snapshot_months",
