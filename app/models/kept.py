@@ -181,7 +181,7 @@ class SegmentSnapshot(Row, table=True):
 
     __tablename__ = "segment_snapshots"
 
-    month: date = Field(sa_type=Date, primary_key=True, foreign_key="segment_snapshot_months.month", ondelete="CASCADE")
+    month: date = Field(sa_type=Date, primary_key=True)
     customer_id: UUID = Field(primary_key=True)
     segment: RfmSegment = choice(RfmSegment)
     churn_state: ChurnState = choice(ChurnState)

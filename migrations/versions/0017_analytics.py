@@ -141,9 +141,6 @@ def upgrade() -> None:
         sa.Column("segment", _one_of("rfm_segment", SEGMENTS), **required),
         sa.Column("churn_state", _one_of("churn_state", STATES), **required),
         sa.Column("revenue", sa.Numeric(), **required),
-        sa.ForeignKeyConstraint(
-            ["month"], ["segment_snapshot_months.month"], name="fk_segment_snapshots_month", ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("month", "customer_id", name="pk_segment_snapshots"),
     )
     for name, column, where in (
