@@ -6,7 +6,6 @@ piece at a time: orders that are being written touch the same rows, and nobody w
 
 # ruff: noqa: S608  # Statements are made of names and values of our own.
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +30,8 @@ _SETTINGS = (
     "SET LOCAL maintenance_work_mem = '256MB'",
     "SET LOCAL jit = off",
     "SET LOCAL statement_timeout = 0",
+    # A table that was empty a moment ago looks small to the planner, and looping over it would never end.
+    "SET LOCAL enable_nestloop = off",
 )
 _REACHED = f"""
     SELECT transaction_id, position FROM outbox WHERE transaction_id < {BELOW}
@@ -171,26 +172,26 @@ async def _write_late(connection: asyncpg.Connection) -> None:
     """Write ``kept_late``. A row that somebody else is writing is left for later, and then waited for by itself: who
     holds one row and waits for another could stand in the way of a writer that does so the other way about."""
     assigned = ", ".join(f"{name} = n.{name}" for name in metrics.COLUMNS)
-    last = await connection.fetchval("SELECT coalesce(max(piece), -1) FROM kept_late")
-    for piece in range(last + 1):
-        await connection.execute(
+    before, after = (", ".join(f"{row}.{name}" for name in metrics.COLUMNS) for row in ("m", "n"))
+    for piece, count in await connection.fetch("SELECT piece, count(*) FROM kept_late GROUP BY piece ORDER BY piece"):
+        written = await connection.execute(
             f"""
-            WITH free AS (
-                SELECT m.customer_id FROM customer_metrics m JOIN kept_late n ON n.customer_id = m.customer_id
+            UPDATE customer_metrics m SET {assigned} FROM (
+                SELECT n.* FROM kept_late n JOIN customer_metrics m ON m.customer_id = n.customer_id
                 WHERE n.piece = {piece} FOR NO KEY UPDATE OF m SKIP LOCKED
-            ), done AS (
-                UPDATE customer_metrics m SET {assigned} FROM kept_late n JOIN free f ON f.customer_id = n.customer_id
-                WHERE m.customer_id = n.customer_id AND n.piece = {piece} RETURNING m.customer_id
-            )
-            UPDATE kept_late n SET piece = -1 FROM done d WHERE d.customer_id = n.customer_id AND n.piece = {piece}
+            ) n WHERE m.customer_id = n.customer_id
             """
         )
-        await asyncio.sleep(0)
-    for (customer,) in await connection.fetch("SELECT customer_id FROM kept_late WHERE piece >= 0"):
-        await connection.execute(
+        if int(written.rpartition(" ")[2]) == count:
+            continue
+        left = await connection.fetch(
+            "SELECT n.customer_id FROM kept_late n JOIN customer_metrics m ON m.customer_id = n.customer_id"
+            f" WHERE n.piece = {piece} AND ROW({before}) IS DISTINCT FROM ROW({after})"
+        )
+        await connection.executemany(
             f"UPDATE customer_metrics m SET {assigned} FROM kept_late n"
             " WHERE m.customer_id = n.customer_id AND n.customer_id = $1",
-            customer,
+            [(customer,) for (customer,) in left],
         )
 
 
