@@ -32,6 +32,9 @@ _SETTINGS = (
     "SET LOCAL statement_timeout = 0",
     # A table that was empty a moment ago looks small to the planner, and looping over it would never end.
     "SET LOCAL enable_nestloop = off",
+    # Whatever the planner thinks of a processor that would otherwise rest.
+    "SET LOCAL parallel_tuple_cost = 0.005",
+    "SET LOCAL parallel_setup_cost = 100",
 )
 _REACHED = f"""
     SELECT transaction_id, position FROM outbox WHERE transaction_id < {BELOW}
@@ -67,6 +70,7 @@ async def refresh(
         async with connection.transaction():
             await _write_counts(connection)
             await write_standing(connection, standing, pinned=pinned)
+        await connection.execute("ANALYZE customer_metrics")
     finally:
         if not connection.is_closed():
             for table in _FRESH:

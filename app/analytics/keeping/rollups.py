@@ -58,12 +58,9 @@ def products(source: str) -> str:
     """The rows of ``product_buckets`` by DAY that the facts of ``source`` make."""
     return f"""
         SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(l.quantity)::bigint AS quantity,
-            count(*)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
-        FROM {source} s JOIN (
-            SELECT order_id, product_id, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
-            WHERE product_id IS NOT NULL GROUP BY order_id, product_id
-        ) l ON l.order_id = s.order_id
-        GROUP BY 2, 3
+            count(DISTINCT l.order_id)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
+        FROM {source} s JOIN order_lines l ON l.order_id = s.order_id
+        WHERE l.product_id IS NOT NULL GROUP BY 2, 3
     """
 
 
@@ -133,7 +130,7 @@ async def bring(
     )
     await connection.execute(
         f"INSERT INTO {table} ({names}) SELECT {names} FROM {source} n"
-        f" WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same})"
+        f" WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same}) ORDER BY {', '.join(keys)}"
     )
 
 
