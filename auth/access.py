@@ -231,6 +231,12 @@ class Access:
             return []
         return in_scope(entity, row, scope, "row")
 
+    def covers_all(self, entity: type[Row], action: str) -> bool:
+        """Whether the caller sees every live row of ``entity`` whose parents live, and ``action`` covers them all."""
+        if not self.rights.rows(entity, action) is self.rights.rows(entity) is RowScope.ALL:
+            return False
+        return entity.parent is None or self.covers_all(relation(entity, entity.parent).target, "read")
+
     @property
     def recorded(self) -> Sequence[type[Row]]:
         """The entities of whose records the audit log tells values."""

@@ -2,6 +2,10 @@
 
 from dataclasses import replace
 
+from app.analytics.building import ANALYSE
+from app.analytics.compile import AuthorizedFigure
+from app.analytics.figure import Figure
+from app.analytics.figures import FIGURES
 from app.errors import ForbiddenError
 from app.models.base import Row
 from app.models.enums import RowScope
@@ -31,6 +35,7 @@ from app.reading.read import (
 from app.reading.relations import relation
 from app.reading.sight import AuthorizedRead
 from auth.access import Access, field_of
+from auth.policy import ACTIONS
 
 
 def authorize(root: Root, access: Access) -> AuthorizedRead:
@@ -47,6 +52,21 @@ def authorize(root: Root, access: Access) -> AuthorizedRead:
     return AuthorizedRead(root, access)
 
 
+def authorize_figure(figure: Figure, access: Access) -> AuthorizedFigure:
+    """The proof that ``access`` may ask ``figure``. ForbiddenError names the first right that is missing."""
+    check, definition = _Check(access), FIGURES[figure.name]
+    check.analysed(definition.entity)
+    for entity, attribute in definition.needs(figure.asked()):
+        if ANALYSE in ACTIONS[entity.__name__]:
+            check.analysed(entity)
+        check.worked_on(entity, attribute)
+    check.filter(definition.entity, figure.where)
+    for record in figure.records():
+        check.entity(record.read.entity)
+        check.read(record.read)
+    return AuthorizedFigure(figure, access)
+
+
 class _Check:
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -56,10 +76,19 @@ class _Check:
         if not self._access.may_see(entity):
             raise self._refusal(entity, "read")
 
+    def analysed(self, entity: type[Row]) -> None:
+        self.entity(entity)
+        if self._rights.rows(entity, ANALYSE) is RowScope.NONE:
+            raise self._refusal(entity, ANALYSE)
+
+    def worked_on(self, entity: type[Row], attribute: str) -> None:
+        self.entity(entity)
+        self._value(entity, attribute)
+
     def read(self, read: Read) -> None:
         if read.include_deleted and self._rights.rows(read.entity, "restore") is RowScope.NONE:
             raise self._refusal(read.entity, "restore")
-        self._filter(read.entity, read.where)
+        self.filter(read.entity, read.where)
         if read.page is not None:
             # Lists that are shown whole come in an order that nobody asked for: there, what is unreadable is left out.
             for term in read.order:
@@ -106,20 +135,20 @@ class _Check:
                     raise self._refusal(entity, action)
                 self.read(read)
 
-    def _filter(self, entity: type[Row], part: Filter) -> None:
+    def filter(self, entity: type[Row], part: Filter) -> None:
         match part:
             case All(parts) | AnyOf(parts):
                 for each in parts:
-                    self._filter(entity, each)
+                    self.filter(entity, each)
             case Not(inner):
-                self._filter(entity, inner)
+                self.filter(entity, inner)
             case Compare(attribute, _, _) | IsNull(attribute, _) | IsEmpty(attribute, _):
                 self._value(entity, attribute)
             case ToOneFilter(name, inner) | ToManyFilter(name, inner, _):
                 self._value(entity, name)
                 target = relation(entity, name).target
                 self.entity(target)
-                self._filter(target, inner)
+                self.filter(target, inner)
             case _:
                 return
 

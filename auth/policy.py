@@ -170,13 +170,13 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
             {entity: _read(ALL) for entity in ENTITIES}
             | {
                 "Customer": _read(ALL)
-                | _may(ALL, f"{_KEEP} merge assign erase import reveal lookup bulk export history"),
+                | _may(ALL, f"{_KEEP} merge assign erase import reveal lookup bulk export history analyse"),
                 "Contact": _read(ALL) | _may(ALL, f"{_KEEP} import export history"),
                 "Stage": _read(ALL) | _may(ALL, f"{_KEEP} import"),
                 "Product": _read(ALL) | _may(ALL, f"{_KEEP} import export history"),
-                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} delete restore import bulk export history"),
-                **_orders(ALL, f"{_SELL} refund import export history"),
-                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history"),
+                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} delete restore import bulk export history analyse"),
+                **_orders(ALL, f"{_SELL} refund import export history analyse"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history analyse"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
                 "User": _read(ALL)
@@ -189,9 +189,10 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
         "AUDITOR": BuiltInRole(
             "Reads everything, and changes nothing.",
             {entity: _read(ALL) for entity in ENTITIES}
+            | {entity: _read(ALL) | _may(ALL, "export history") for entity in ("Contact", "Product")}
             | {
-                entity: _read(ALL) | _may(ALL, "export history")
-                for entity in ("Customer", "Contact", "Product", "Opportunity", "Order", "Ticket")
+                entity: _read(ALL) | _may(ALL, "export history analyse")
+                for entity in ("Customer", "Opportunity", "Order", "Ticket")
             }
             | {
                 "TicketComment": {"read": Rule(ALL), "readInternal": Rule(ALL)},
@@ -202,12 +203,12 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
         "MANAGER": BuiltInRole(
             "Leads a team: sees and works what anyone of the team owns.",
             {
-                "Customer": _read(TEAM) | _may(TEAM, f"{_KEEP} merge assign reveal lookup bulk export history"),
+                "Customer": _read(TEAM) | _may(TEAM, f"{_KEEP} merge assign reveal lookup bulk export history analyse"),
                 "Contact": _read(TEAM) | _may(TEAM, f"{_KEEP} export history"),
-                "Opportunity": _read(TEAM) | _may(TEAM, f"{_DEAL} delete restore bulk export history"),
+                "Opportunity": _read(TEAM) | _may(TEAM, f"{_DEAL} delete restore bulk export history analyse"),
                 "StageChange": _read(TEAM),
-                **_orders(TEAM, f"{_SELL} refund export history"),
-                "Ticket": _read(TEAM) | _may(TEAM, f"{_SERVE} assign delete restore bulk export history"),
+                **_orders(TEAM, f"{_SELL} refund export history analyse"),
+                "Ticket": _read(TEAM) | _may(TEAM, f"{_SERVE} assign delete restore bulk export history analyse"),
                 "TicketComment": _may(TEAM, "read readInternal writeInternal"),
                 "User": _users(TEAM)["User"] | _may(TEAM, "create deactivate activate"),
                 "Role": _read(ALL),
@@ -218,12 +219,12 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
         "SALES": BuiltInRole(
             "Sells: sees and works its own customers and deals.",
             {
-                "Customer": _read(OWN) | _may(OWN, "create update history"),
+                "Customer": _read(OWN) | _may(OWN, "create update history analyse"),
                 "Contact": _read(OWN) | _may(OWN, f"{_KEEP} history"),
-                "Opportunity": _read(OWN) | _may(OWN, f"{_DEAL} history"),
+                "Opportunity": _read(OWN) | _may(OWN, f"{_DEAL} history analyse"),
                 "StageChange": _read(OWN),
-                **_orders(OWN, "create update cancel history"),
-                "Ticket": _read(OWN) | _may(OWN, f"{_SERVE} history"),
+                **_orders(OWN, "create update cancel history analyse"),
+                "Ticket": _read(OWN) | _may(OWN, f"{_SERVE} history analyse"),
                 "TicketComment": _may(OWN, "read readInternal writeInternal"),
                 **_users(OWN),
                 **_catalogue("history"),
@@ -247,7 +248,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 )
                 | _may(ALL, "create update history"),
                 **_orders(ALL, "cancel history"),
-                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign history"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign history analyse"),
                 "TicketComment": _COMMENTS,
                 **_users(OWN),
                 **_catalogue("history"),
@@ -258,10 +259,10 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
             "Knows customers and what they buy, not how to reach them.",
             {
                 "Customer": _read(ALL, _masked("email", "phone") | _hidden("notes"))
-                | _may(ALL, "history")
+                | _may(ALL, "history analyse")
                 | _writes_only("Customer", ALL, tags=_OPEN),
                 "Contact": _read(ALL, _masked("email", "phone") | _hidden("notes", "birthday")) | _may(ALL, "history"),
-                **_orders(ALL, "history"),
+                **_orders(ALL, "history analyse"),
                 **_users(OWN),
                 **_catalogue("history"),
                 **_SHOP,
@@ -270,16 +271,17 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
         "ANALYST": BuiltInRole(
             "Reads figures over everything, and nobody's name.",
             {
-                "Customer": _read(ALL, _masked("name", "email", "phone") | _hidden("notes")) | _may(ALL, "export"),
+                "Customer": _read(ALL, _masked("name", "email", "phone") | _hidden("notes"))
+                | _may(ALL, "export analyse"),
                 "Contact": _read(
                     ALL,
                     _masked("firstName", "lastName", "fullName", "email", "phone") | _hidden("notes", "birthday"),
                 )
                 | _may(ALL, "export"),
-                "Opportunity": _read(ALL, _masked("name") | _hidden("lossNotes")) | _may(ALL, "export"),
+                "Opportunity": _read(ALL, _masked("name") | _hidden("lossNotes")) | _may(ALL, "export analyse"),
                 "StageChange": _read(ALL),
-                **_orders(ALL, "export"),
-                "Ticket": _read(ALL, _masked("subject") | _hidden("description")) | _may(ALL, "export"),
+                **_orders(ALL, "export analyse"),
+                "Ticket": _read(ALL, _masked("subject") | _hidden("description")) | _may(ALL, "export analyse"),
                 **_users(OWN),
                 **_catalogue("export"),
                 **_SHOP,
@@ -288,12 +290,12 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
         "INTEGRATION": BuiltInRole(
             "For tokens of other systems: all rows of the business, narrowed by the token's scopes.",
             {
-                "Customer": _read(ALL) | _may(ALL, "create update bulk export history"),
+                "Customer": _read(ALL) | _may(ALL, "create update bulk export history analyse"),
                 "Contact": _read(ALL) | _may(ALL, f"{_KEEP} export history"),
-                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} bulk export history"),
+                "Opportunity": _read(ALL) | _may(ALL, f"{_DEAL} bulk export history analyse"),
                 "StageChange": _read(ALL),
-                **_orders(ALL, f"{_SELL} refund export history"),
-                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} bulk export history"),
+                **_orders(ALL, f"{_SELL} refund export history analyse"),
+                "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} bulk export history analyse"),
                 "TicketComment": _read(ALL),
                 "User": _read(ALL, _hidden("email", "role", "lastLoginAt")),
                 "Role": _read(OWN),

@@ -244,6 +244,8 @@ class Answers:
             requested = actual = _mutations(context.operation) + context.cost
         context.payment.settle(actual)
         found: dict[str, Any] = {"cost": context.payment.told(requested, actual)}
+        if context.notes:
+            found["notes"] = sorted(context.notes, key=lambda note: str(note["path"]))
         if context.plans:
             found["plan"] = context.plans
         return found

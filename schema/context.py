@@ -81,6 +81,8 @@ class Context:
     outcomes: dict[str, bytes | Exception | None] = field(default_factory=dict)
     """Answers of root fields that are already there, by response key."""
     plans: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    """What figures had to leave out, each with the path of the figure."""
     fresh: set[tuple[str, ...]] = field(default_factory=set)
     """The fields whose plans were made for this request."""
     cost: int = 0
@@ -135,11 +137,13 @@ class Context:
                 access = fresh
                 continue
             started = time.perf_counter()
-            version, data = await self._fetch(plan, variables, access)
+            version, data, *notes = await self._fetch(plan, variables, access)
             if version == access.loaded_version:
+                self.notes += [{"path": path, **orjson.loads(note)} for note in notes if note is not None]
                 if self.services.settings.debug and not self.services.settings.production:
                     self._tell(path, plan, started, access)
-                return data
+                found: bytes | None = data
+                return found
             access = await self.services.accesses.reload(access.principal)
         raise RightsInMotionError(path)
 
@@ -174,7 +178,7 @@ class Context:
             self.fresh.add(path)
         return found
 
-    async def _fetch(self, plan: Plan, variables: Mapping[str, Any], access: Access) -> tuple[str | None, bytes | None]:
+    async def _fetch(self, plan: Plan, variables: Mapping[str, Any], access: Access) -> Sequence[Any]:
         arguments = plan.statement.arguments(variables, access.arguments)
         if self.slots is None:
             return await self.services.reader.fetch(plan.statement, arguments)

@@ -35,6 +35,10 @@ WHOLE_LIST = 10
 """Rows that a list without pages is taken to have: lines of an order, members of a team."""
 
 
+FIGURE = 500
+"""Points that a figure over all rows costs, however many rows there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How deep and wide an operation is, with every use of a fragment counted."""

@@ -7,6 +7,9 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
+from app.analytics.building import ShopFacts
+from app.analytics.compile import compile_figure
+from app.analytics.figure import Figure
 from app.errors import QueryTooCostlyError
 from app.models.base import Row
 from app.models.enums import RowScope
@@ -16,10 +19,11 @@ from app.reading.cursors import CursorKeys
 from app.reading.read import NodesRead, Operand, Read, Root
 from app.settings import Settings
 from auth.access import Access
-from auth.authorize import authorize
+from auth.authorize import authorize, authorize_figure
 from schema.conversions import itself
 from schema.documents import Operation
-from schema.limits import check_filters, cost, refuse_above
+from schema.figuring import ANALYTICS, Figuring
+from schema.limits import FIGURE, check_filters, cost, refuse_above
 from schema.selection import Selection
 
 RECORD = "#record"
@@ -67,17 +71,31 @@ class Planner:
             self._kept.move_to_end(key)
             return found
         try:
-            root = Selection(self._schema, operation.fragments, variables).root(parent, nodes)
+            selection = Selection(self._schema, operation.fragments, variables)
+            if parent.name == ANALYTICS:
+                return self._keep(key, self._figure(Figuring(selection).figure(parent, nodes), access))
+            root = selection.root(parent, nodes)
             if record is not None:
                 assert isinstance(root, Read)
                 root = replace(root, id=Operand(itself, (RECORD,)), include_deleted=_restores(record, access))
             found = self._compile(root, access)
         except RecursionError:
             raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
-        self._kept[key] = found
+        return self._keep(key, found)
+
+    def _keep(self, key: Any, plan: Plan) -> Plan:
+        self._kept[key] = plan
         if len(self._kept) > self._settings.plan_cache:
             self._kept.popitem(last=False)
-        return found
+        return plan
+
+    def _figure(self, figure: Figure, access: Access) -> Plan:
+        self.made += 1
+        records = [read for record in figure.records() for read in reads(record.read)]
+        relations = check_filters((figure.where, *(read.where for read in records)), self._settings)
+        shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
+        statement = compile_figure(authorize_figure(figure, access), self._cursors, shop, trigrams=self._trigrams)
+        return Plan(statement, FIGURE + relations, relations)
 
     def _compile(self, root: Root, access: Access) -> Plan:
         self.made += 1

@@ -7,6 +7,7 @@ import app.models as models
 from schema.context import Context
 from schema.permissions import can
 from schema.resolving import whole
+from schema.types.analytics import Analytics
 from schema.types.api_token import ApiTokenConnection
 from schema.types.audit_event import AuditEventConnection, AuditEventFilter
 from schema.types.audit_verification import AuditVerification
@@ -46,6 +47,12 @@ class Query:
         """The shop's name, currency, time zone and locale."""
         await info.context.present_access()
         return Shop.of(info.context.services.settings)
+
+    @strawberry.field
+    async def analytics(self, info: Asked) -> Analytics:
+        """Figures over the rows that the caller may analyse."""
+        await info.context.access()
+        return Analytics()
 
     @strawberry.field
     async def node(self, info: Asked, id: strawberry.ID) -> Node | None:

@@ -1,15 +1,18 @@
 """Resolvers of fields that answer whole."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo
 from strawberry import Info
 
+from app.errors import ForbiddenError
 from app.models.base import Row
 from auth.access import Access
 from schema.context import Context, fragment
+from schema.limits import refuse_above
 from schema.selection import Selection
 
 
@@ -24,6 +27,18 @@ async def whole(info: Info[Context, None]) -> Any:
             raise outcome
         return fragment(outcome)
     return fragment(await info.context.answer(raw.parent_type, raw.field_nodes, (key,)))
+
+
+async def figure(info: Info[Context, None]) -> Any:
+    """The answer of a figure, as a finished fragment; what it costs is paid first."""
+    raw: GraphQLResolveInfo[Context] = info._raw_info
+    context = info.context
+    path = tuple(str(step) for step in raw.path.as_list())
+    with suppress(ForbiddenError):  # Whether it is one under the present rights is found when it is answered.
+        context.cost += context.plan(raw.parent_type, raw.field_nodes, path, await context.access()).cost
+    refuse_above("cost", context.cost, context.services.settings.max_cost)
+    await context.payment.take(context.cost)
+    return fragment(await context.answer(raw.parent_type, raw.field_nodes, path))
 
 
 async def record(info: Info[Context, None], entity: type[Row], id: UUID, access: Access | None = None) -> Any:

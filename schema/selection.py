@@ -72,6 +72,11 @@ class Selection:
         self._fragments = fragments
         self._variables = variables
 
+    @property
+    def variables(self) -> Variables:
+        """The variables of the operation."""
+        return self._variables
+
     def root(self, parent: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Root:
         """The read of one root field (or of any field that answers whole), all its nodes merged."""
         definition = parent.fields[nodes[0].name.value]
@@ -79,6 +84,11 @@ class Selection:
         if get_named_type(definition.type).name == "Node":
             return self._node(definition, nodes, given)
         return self._rows(self._entity(definition), definition, nodes, given)
+
+    def record(self, entity: type[Row], definition: GraphQLField, nodes: Sequence[FieldNode]) -> Read:
+        """The read of one record that a field shows, as its nodes select it."""
+        kind, collected = self._object(definition.type, nodes)
+        return Read(entity, fields=self._fields(entity, kind, collected))
 
     def collect(self, kind: GraphQLObjectType, sets: Iterable[SelectionSetNode | None]) -> Collected:
         """The fields that a row of ``kind`` is asked for, by response key, in order."""
@@ -237,7 +247,7 @@ class Selection:
         named = get_named_type(definition.type)
         if named.name == "Money":
             _, collected = self._object(definition.type, nodes)
-            return MoneyField(key, attribute, tuple(_money_part(k, n[0].name.value) for k, n in collected.items()))
+            return MoneyField(key, attribute, tuple(money_part(k, n[0].name.value) for k, n in collected.items()))
         if attribute in entity.summaries:
             return SummaryField(key, attribute)
         if not isinstance(named, GraphQLObjectType):
@@ -283,7 +293,8 @@ def _fact(info: GraphQLObjectType, key: str, name: str) -> tuple[str, PageFact] 
     return Constant(key, info.name) if name == "__typename" else (key, cast(PageFact, name))
 
 
-def _money_part(key: str, name: str) -> tuple[str, Literal["amount", "currency"]] | Constant:
+def money_part(key: str, name: str) -> tuple[str, Literal["amount", "currency"]] | Constant:
+    """One part of an amount that is shown."""
     return Constant(key, "Money") if name == "__typename" else (key, cast(Any, name))
 
 

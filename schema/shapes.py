@@ -1,9 +1,9 @@
 """The shape of variables: what of them a compiled statement depends on.
 
 Two sets of variables of one shape run the same statement with other arguments. Booleans and single enum values are part
-of the shape (they stand in the statement, or decide what is in it), and so are page sizes, the actions asked of
-viewerCan, how many words a search has, and how many ids are asked; of all other values only whether they are there,
-null, or absent.
+of the shape (they stand in the statement, or decide what is in it), and so are page sizes, numbers of months, the
+actions asked of viewerCan, how many words a search has, and how many ids are asked; of all other values only whether
+they are there, null, or absent.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def _special(document: DocumentNode) -> dict[str, Shaper]:
             for argument in node.arguments or ():
                 if isinstance(argument.value, VariableNode):
                     name = argument.value.name.value
-                    if argument.name.value in ("first", "last", "action"):
+                    if argument.name.value in ("first", "last", "action", "months"):
                         found[name] = to.itself
                     elif argument.name.value == "search":
                         found.setdefault(name, _words)

@@ -5,8 +5,21 @@ from app.models.audit_seal import AuditCheckpoint, AuditSeal, AuditVerification
 from app.models.budget import BudgetLevel
 from app.models.contact import Contact
 from app.models.customer import Customer
+from app.models.customer_metrics import CustomerMetrics
+from app.models.exchange_rate import ExchangeRate
 from app.models.export_link import ExportLink
 from app.models.external_ref import ExternalRef
+from app.models.kept import (
+    AnalyticsChange,
+    AnalyticsState,
+    CohortBucket,
+    MetricCount,
+    OrderFact,
+    ProductBucket,
+    SalesBucket,
+    SegmentSnapshot,
+    SegmentSnapshotMonth,
+)
 from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
@@ -33,31 +46,42 @@ from auth.models import (
 )
 
 __all__ = [
+    "AnalyticsChange",
+    "AnalyticsState",
     "ApiToken",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditSeal",
     "AuditVerification",
     "BudgetLevel",
+    "CohortBucket",
     "Contact",
     "Customer",
     "CustomerMerge",
+    "CustomerMetrics",
+    "ExchangeRate",
     "ExportLink",
     "ExternalRef",
     "FieldGrant",
     "Grant",
     "IdempotencyKey",
+    "MetricCount",
     "OneTimeCode",
     "Opportunity",
     "Order",
+    "OrderFact",
     "OrderLine",
     "OrderStatusChange",
     "OutboxEvent",
     "Product",
+    "ProductBucket",
     "ProviderIdentity",
     "RecoveryCode",
     "Role",
+    "SalesBucket",
     "SecondFactor",
+    "SegmentSnapshot",
+    "SegmentSnapshotMonth",
     "Session",
     "SlaPolicy",
     "SlowedDown",

@@ -118,3 +118,62 @@ class AuditOutcome(Upper):
     OK = auto()
     DENIED = auto()
     FAILED = auto()
+
+
+class TimeBucket(Upper):
+    """How time is cut: weeks begin on Monday (ISO 8601)."""
+
+    DAY = auto()
+    WEEK = auto()
+    MONTH = auto()
+    QUARTER = auto()
+    YEAR = auto()
+
+
+class RfmSegment(Upper):
+    """How recently, how often, and for how much a customer has bought."""
+
+    CHAMPIONS = auto()
+    LOYAL = auto()
+    ACTIVE = auto()
+    NEW = auto()
+    PROMISING = auto()
+    NEEDS_ATTENTION = auto()
+    AT_RISK = auto()
+    PREVIOUSLY_LOYAL = auto()
+    ALMOST_LOST = auto()
+    DORMANT = auto()
+    PROSPECTS = auto()
+
+
+class ChurnState(Upper):
+    """Whether a customer still buys in its rhythm."""
+
+    NEVER_BOUGHT = auto()
+    ACTIVE = auto()
+    DUE = auto()
+    CHURNED = auto()
+
+
+class CountedMetric(Upper):
+    """A metric of customers of which is kept how many have which value."""
+
+    FREQUENCY = auto()
+    RHYTHM = auto()
+
+
+class WinRateKey(Upper):
+    """What win rates are told by."""
+
+    OWNER = auto()
+    TEAM = auto()
+    PRODUCT = auto()
+    MONTH = auto()
+
+
+class ProductRanking(Upper):
+    """What makes a product the first."""
+
+    REVENUE = auto()
+    QUANTITY = auto()
+    ORDERS = auto()

@@ -121,10 +121,13 @@ class Compiler:
             return self.alike(read)
         return self.one(read, None) if read.id is not None else self.many(read, None)
 
-    def one(self, read: Read, step: Step | None, at: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
-        """The JSON object of the one row of ``read``, or null. ``at`` is the row's id where the read has none."""
+    def one(
+        self, read: Read, step: Step | None, at: ColumnElement[Any] | None = None, *, referred: bool = False
+    ) -> ColumnElement[Any]:
+        """The JSON object of the one row of ``read``, or null. ``at`` is the row's id where the read has none; it is
+        ``referred`` to where something visible names it."""
         row = self.alias(read.entity)
-        conditions = self.conditions(read, row, step, "row", at)
+        conditions = self.conditions(read, row, step, "row", at, referred=referred or step is not None)
         columns = self.columns(Near(read.entity, row, read.include_deleted), read.fields)
         inner = select(*columns).select_from(row).where(*conditions)
         if step is not None:
@@ -189,7 +192,14 @@ class Compiler:
         return listed('"#x"."#e"', inner)
 
     def conditions(
-        self, read: Read, row: Any, step: Step | None, how: How | None, at: ColumnElement[Any] | None = None
+        self,
+        read: Read,
+        row: Any,
+        step: Step | None,
+        how: How | None,
+        at: ColumnElement[Any] | None = None,
+        *,
+        referred: bool = False,
     ) -> list[ColumnElement[bool]]:
         """All conditions on the rows of ``read``: the way to them, the caller's rights (unless ``how`` is None: then
         the rows are those in sight), filter and search."""
@@ -207,7 +217,7 @@ class Compiler:
                 how,
                 include_deleted=read.include_deleted,
                 parent_seen=step is not None and step.relation.from_parent,
-                referred=step is not None,
+                referred=referred or step is not None,
             )
         if read.where != EVERYTHING:
             conditions.append(self.filters.condition(read.entity, row, read.where, may_be_deleted=read.include_deleted))

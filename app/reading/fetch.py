@@ -57,8 +57,8 @@ class Reader:
         """Close all connections."""
         await self.lanes.close()
 
-    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> tuple[str | None, bytes | None]:
-        """The caller's present access version and the JSON, None for null."""
+    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> Sequence[Any]:
+        """The caller's present access version and the JSON as bytes, None for null; of a figure, a note in JSON too."""
         self.statements += 1
-        version, data = await self.lanes.fetchrow(statement.sql, *arguments)
-        return version, data
+        found: Sequence[Any] = await self.lanes.fetchrow(statement.sql, *arguments)
+        return found

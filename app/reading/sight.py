@@ -54,6 +54,9 @@ class Sight(Protocol):
     def covered(self, entity: type[Row], row: Any, action: str) -> list[ColumnElement[bool]]:
         """The conditions under which ``action`` covers ``row``, which is visible."""
 
+    def covers_all(self, entity: type[Row], action: str) -> bool:
+        """Whether the caller sees every live row of ``entity`` whose parents live, and ``action`` covers them all."""
+
     @property
     def recorded(self) -> Sequence[type[Row]]:
         """The entities of whose records the audit log tells values."""

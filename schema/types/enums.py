@@ -16,6 +16,11 @@ TicketChannel = enums.TicketChannel
 RowScope = enums.RowScope
 FieldAccess = enums.FieldAccess
 AuditOutcome = enums.AuditOutcome
+TimeBucket = enums.TimeBucket
+RfmSegment = enums.RfmSegment
+ChurnState = enums.ChurnState
+WinRateKey = enums.WinRateKey
+ProductRanking = enums.ProductRanking
 
 for _kind in (
     CustomerKind,
@@ -30,5 +35,10 @@ for _kind in (
     RowScope,
     FieldAccess,
     AuditOutcome,
+    TimeBucket,
+    RfmSegment,
+    ChurnState,
+    WinRateKey,
+    ProductRanking,
 ):
     strawberry.enum(_kind)

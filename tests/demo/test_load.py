@@ -79,7 +79,7 @@ async def test_the_database_is_ready_for_use_afterwards(empty_database: str) -> 
     assert await connection.fetchval("SELECT next_number('O', 'order_numbers')") == "O000000051"
     assert await connection.fetchval("SELECT next_number('T', 'ticket_numbers')") == "T000000006"
     assert all(0 <= done <= total for _, done, total in told)
-    assert told[-1][0] == "indexes"
+    assert [name for name, *_ in told if name in ("indexes", "analytics")][-3:] == ["indexes", "analytics", "analytics"]
     assert told[-1][1] == told[-1][2]
     content_before = await content(empty_database)
     with pytest.raises(DemoRefusedError, match="already has customers"):
@@ -118,7 +118,8 @@ async def test_there_is_an_account_for_each_built_in_role(db: asyncpg.Connection
 async def test_nothing_is_later_than_the_moment_up_to_which_the_data_goes(db: asyncpg.Connection) -> None:
     columns = await db.fetch(
         "SELECT table_name, column_name FROM information_schema.columns WHERE data_type = 'timestamp with time zone'"
-        " AND table_schema = 'public' AND column_name NOT LIKE '%due_at' AND table_name <> 'sessions'"
+        " AND table_schema = 'public' AND column_name NOT LIKE '%due_at'"
+        " AND table_name NOT IN ('sessions', 'analytics_state', 'customer_metrics')"
     )
     assert len(columns) > 30
     for table, column in columns:

@@ -1,0 +1,1 @@
+"""Figures: aggregate statements over the rows that the caller may see and analyse."""

@@ -1,0 +1,141 @@
+"""What the statement of a figure is made with, and what each figure has to say of itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
+from sqlalchemy.types import TypeEngine
+
+from app.analytics.figure import Figure
+from app.models.base import Row, currency_scale
+from app.reading.compile import Compiler
+from app.reading.printing import effective
+from app.reading.read import EVERYTHING
+from app.reading.sight import Sight
+
+ANALYSE = "analyse"
+"""The action that opens figures over rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopFacts:
+    """What of the shop the figures depend on: its currency (ISO 4217) and its time zone (IANA)."""
+
+    currency: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a figure: ``select`` has a column for each name that is shown, and those by which they go."""
+
+    select: Select[Any]
+    order: Sequence[str] = ()
+
+
+class Building:
+    """The making of one statement."""
+
+    def __init__(self, figure: Figure, compiler: Compiler, shop: ShopFacts) -> None:
+        self.figure = figure
+        self.compiler = compiler
+        self.sight: Sight = compiler.sight
+        self.shop = shop
+        self.scale = currency_scale(shop.currency)
+        """The minor units of the shop's currency."""
+
+    @cached_property
+    def asked(self) -> Collection[str]:
+        """What is shown of the figure: the rest need not be worked out."""
+        return self.figure.asked()
+
+    def given(self, name: str) -> Any:
+        """An argument that the statement is made for; None where it is not given."""
+        return self.figure.given.get(name)
+
+    def moment(self, name: str) -> ColumnElement[Any] | None:
+        """An argument that is a moment; None where it is not given."""
+        return self._bound(name, DateTime(timezone=True))
+
+    def day(self, name: str) -> ColumnElement[Any] | None:
+        """An argument that is a day; None where it is not given."""
+        return self._bound(name, Date())
+
+    def zone(self) -> ColumnElement[Any]:
+        """The time zone that the figure goes by: the argument ``timezone``, or the shop's."""
+        given = self._bound("timezone", Text())
+        return text(self.shop.timezone) if given is None else given
+
+    def _bound(self, name: str, kind: TypeEngine[Any]) -> ColumnElement[Any] | None:
+        given = self.figure.given.get(name)
+        return None if given is None else self.compiler.binder.bind(given, kind)
+
+    def alias(self, entity: type[Row]) -> Any:
+        """The table of ``entity`` under a name of its own."""
+        return self.compiler.alias(entity)
+
+    def seen(self, entity: type[Row], row: Any, *, filtered: bool = True) -> list[ColumnElement[bool]]:
+        """The conditions under which ``row`` counts: the caller sees it, may analyse it, and it meets the figure's
+        ``where`` (which is about rows of this entity where ``filtered``)."""
+        conditions = [*self.sight.rows(entity, row, "set"), *self.sight.covered(entity, row, ANALYSE)]
+        where = self.figure.where
+        if filtered and where != EVERYTHING:
+            conditions.append(self.compiler.filters.condition(entity, row, where))
+        return conditions
+
+    def value(self, entity: type[Row], row: Any, attribute: str) -> ColumnElement[Any]:
+        """The value of ``attribute`` where the caller may read it on the row, NULL elsewhere."""
+        return effective(getattr(row, attribute), self.sight.treatment(entity, attribute, row))
+
+    def whole(self, entity: type[Row], *attributes: str) -> bool:
+        """Whether the figure goes over every live row of ``entity``, and ``attributes`` may be read on all of them.
+
+        Then what is kept of them for everybody may be used.
+        """
+        return (
+            self.figure.where == EVERYTHING
+            and self.sight.covers_all(entity, ANALYSE)
+            and all(self.sight.treatment(entity, each, self.alias(entity)).readable is True for each in attributes)
+        )
+
+    def in_shop_currency(
+        self, amount: ColumnElement[Any], currency: ColumnElement[Any], moment: ColumnElement[Any]
+    ) -> ColumnElement[Any]:
+        """``amount`` at the exchange rate of the day of ``moment`` in the shop's time zone, exact and not rounded; NULL
+        where there is none."""
+        day = cast(func.timezone(text(self.shop.timezone), moment), Date)
+        rate = func.exchange_rate(currency, day, type_=Numeric())
+        return case((currency == text(self.shop.currency), amount), else_=amount * rate)
+
+
+class Definition(ABC):
+    """What a figure is."""
+
+    entity: ClassVar[type[Row]]
+    """The rows that it goes over, which its ``where`` is about, and which the caller needs the right to analyse."""
+
+    @abstractmethod
+    def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
+        """The attributes that the figure works on, as far as ``asked`` takes them: each has to be readable somewhere.
+        Those of entities that are not ``entity`` need the right to analyse these too, if there is such a right."""
+
+    @abstractmethod
+    def table(self, build: Building) -> Table:
+        """The rows of the figure."""
+
+    def inner(self, build: Building, name: str) -> Table:  # noqa: ARG002  # Most figures have no lists inside.
+        """The rows of the list ``name`` in the figure."""
+        raise AssertionError(name)
+
+    def note(self, build: Building) -> ColumnElement[Any] | None:  # noqa: ARG002  # Most leave out nothing.
+        """A JSON object about what the figure had to leave out, NULL where it left out nothing; None where it never
+        does."""
+        return None
+
+
+def text(value: str) -> ColumnElement[str]:
+    """A text of our own, as it stands in the statement."""
+    return literal_column("'" + value.replace("'", "''") + "'", Text)
