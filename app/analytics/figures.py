@@ -4,6 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.analytics.building import Definition
+from app.analytics.products import Categories, TopProducts
+from app.analytics.retention import Retention
 from app.analytics.revenue import Revenue
+from app.analytics.segments import Churn, Rfm
 
-FIGURES: Mapping[str, Definition] = MappingProxyType({"revenue": Revenue()})
+FIGURES: Mapping[str, Definition] = MappingProxyType(
+    {
+        "revenue": Revenue(),
+        "rfm": Rfm(),
+        "churn": Churn(),
+        "retention": Retention(),
+        "topProducts": TopProducts(),
+        "categories": Categories(),
+    }
+)

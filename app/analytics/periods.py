@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, Text, cast, column, func, literal_column, select
+from sqlalchemy import ColumnElement, DateTime, Select, Text, case, cast, column, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.analytics.building import text
 
 BUCKETS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 
-_STEP = {"DAY": "1 day", "WEEK": "7 days", "MONTH": "1 month", "QUARTER": "3 months", "YEAR": "1 year"}
+MOST_BUCKETS = 10_000
+"""As many buckets as a figure may have: 27 years of days."""
+
+_STEP = {"DAY": (1, "day"), "WEEK": (7, "day"), "MONTH": (1, "month"), "QUARTER": (3, "month"), "YEAR": (1, "year")}
+
+_TICK: ColumnElement[Any] = cast(literal_column("'1 microsecond'", Text), INTERVAL)
 
 
 def within(
@@ -20,10 +25,26 @@ def within(
     return found if end is None else [*found, moment < end]
 
 
+def local_time(moment: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
+    """What the clocks of ``zone`` show at ``moment`` (timestamp without time zone)."""
+    return func.timezone(zone, moment, type_=DateTime())
+
+
+def truncated(bucket: str, local: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The start of the bucket of a local time or a day, as the clocks show it."""
+    assert bucket in BUCKETS
+    # PostgreSQL would take a day for a moment of the session's time zone.
+    return func.date_trunc(text(bucket.lower()), cast(local, DateTime()), type_=DateTime())
+
+
 def local_start(bucket: str, moment: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
     """The start of the bucket of ``moment``, as the clocks of ``zone`` show it (timestamp without time zone)."""
-    assert bucket in BUCKETS
-    return func.date_trunc(text(bucket.lower()), func.timezone(zone, moment), type_=DateTime())
+    return truncated(bucket, local_time(moment, zone))
+
+
+def last_start(bucket: str, end: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
+    """The start of the last bucket of a period that ends before ``end``, as the clocks of ``zone`` show it."""
+    return local_start(bucket, end - _TICK, zone)
 
 
 def moment_of(local: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
@@ -31,12 +52,20 @@ def moment_of(local: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElem
     return func.timezone(zone, local, type_=DateTime(timezone=True))
 
 
-def step(bucket: str) -> ColumnElement[Any]:
-    """The length of a bucket, on the calendar."""
-    return cast(literal_column(f"'{_STEP[bucket]}'", Text), INTERVAL)
+def step(bucket: str, times: int = 1) -> ColumnElement[Any]:
+    """The length of so many buckets, on the calendar."""
+    count, unit = _STEP[bucket]
+    return cast(literal_column(f"'{count * times} {unit}'", Text), INTERVAL)
+
+
+def too_many(bucket: str, first: ColumnElement[Any], last: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether there are more than MOST_BUCKETS from that which starts at ``first`` to that which starts at ``last``."""
+    return last >= first + step(bucket, MOST_BUCKETS)
 
 
 def buckets(bucket: str, first: ColumnElement[Any], last: ColumnElement[Any]) -> Select[Any]:
-    """The local starts ``local`` of all buckets from that of ``first`` to that of ``last``, both local times."""
-    starts = func.generate_series(first, last, step(bucket)).table_valued(column("local", DateTime), name="#starts")
+    """The local starts ``local`` of all buckets from that of ``first`` to that of ``last``, both local starts; none
+    where there are too many."""
+    until = case((too_many(bucket, first, last), null()), else_=last)
+    starts = func.generate_series(first, until, step(bucket)).table_valued(column("local", DateTime), name="#starts")
     return select(starts.render_derived().c.local)
