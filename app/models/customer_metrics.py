@@ -45,6 +45,10 @@ class CustomerMetrics(Row, table=True):
         Index("ix_customer_metrics_revenue", "revenue", "customer_id"),
         Index("ix_customer_metrics_segment", "segment", "customer_id"),
         Index("ix_customer_metrics_churn_state", "churn_state", "customer_id"),
+        Index("ix_customer_metrics_recency", "last_sold_at", postgresql_where=text("sold_orders > 0")),
+        Index("ix_customer_metrics_monetary", "exact_revenue", postgresql_where=text("sold_orders > 0")),
+        Index("ix_customer_metrics_due_at", "due_at", postgresql_where=text("churn_state = 'ACTIVE'")),
+        Index("ix_customer_metrics_churned_at", "churned_at", postgresql_where=text("churn_state = 'DUE'")),
     )
 
     customer_id: UUID = Field(primary_key=True, foreign_key="customers.id", ondelete="CASCADE")
