@@ -63,7 +63,7 @@ class TopProducts(Definition):
         """A row for each of the first products."""
         measure = _MEASURES[build.given("by")]
         asked = {*build.asked, measure}
-        lines, product = _raw(build, asked).subquery(build.compiler.name()), build.alias(Product)
+        lines, product = _lines(build, asked), build.alias(Product)
         columns = _measures(lines)
         place = func.row_number().over(order_by=(columns[measure].desc(), lines.c.product_id))
         first: ColumnElement[Any] = literal_column(str(build.given("first")))
@@ -100,7 +100,7 @@ class Categories(Definition):
 
     def table(self, build: Building) -> Table:
         """A row for each category of which something was sold."""
-        lines, product = _raw(build, {*build.asked, "revenue"}).subquery(build.compiler.name()), build.alias(Product)
+        lines, product = _lines(build, {*build.asked, "revenue"}), build.alias(Product)
         category = func.coalesce(build.value(Product, product, "category"), text("")).collate("C")
         seen = and_(product.id == lines.c.product_id, *build.sight.rows(Product, product, "row"))
         found = (
@@ -133,7 +133,11 @@ def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
 
 
 def _note(build: Building, asked: Collection[str]) -> ColumnElement[Any] | None:
-    return left_out(rates(build), rates(build).c.rate.is_(None)) if "revenue" in asked else None
+    if "revenue" not in asked:
+        return None
+    way = _raw_way(build, asked)
+    raw = left_out(rates(build, *way), rates(build, *way).c.rate.is_(None))
+    return case((usable(build, "DAY"), without_rate(build)), else_=raw) if way else raw
 
 
 def _measures(lines: Any) -> dict[str, ColumnElement[Any]]:
@@ -144,9 +148,37 @@ def _measures(lines: Any) -> dict[str, ColumnElement[Any]]:
     }
 
 
+def _lines(build: Building, asked: Collection[str]) -> Any:
+    """What was sold by ``product_id``."""
+    raw = _raw(build, asked)
+    found = raw.union_all(_rolled(build)) if _raw_way(build, asked) else raw
+    return found.subquery(build.compiler.name())
+
+
+def _raw_way(build: Building, asked: Collection[str]) -> list[ColumnElement[bool]]:
+    """The condition under which the lines are looked at themselves, where the caller may have what is kept of them."""
+    attributes = [attribute for entity, attribute in _needs(asked) if entity is OrderLine]
+    return [not_(usable(build, "DAY"))] if whole_lines(build, *attributes) else []
+
+
+def _rolled(build: Building) -> Select[Any]:
+    """What was sold by ``product_id``, from what is kept of it."""
+    parts = []
+    for condition in days_and_months(build, ProductBucket):
+        kept = select(ProductBucket.product_id, ProductBucket.quantity, ProductBucket.orders, ProductBucket.amount)
+        parts.append(kept.where(condition, usable(build, "DAY")))
+    rows = union_all(*parts).subquery(build.compiler.name())
+    return select(
+        func.nullif(rows.c.product_id, literal_column(f"'{NO_PRODUCT}'::uuid")),
+        cast(func.sum(rows.c.quantity), BigInteger),
+        cast(func.sum(rows.c.orders), BigInteger),
+        func.sum(rows.c.amount, type_=Numeric),
+    ).group_by(rows.c.product_id)
+
+
 def _raw(build: Building, asked: Collection[str]) -> Select[Any]:
     """What was sold by ``product_id``, from the lines themselves; NULL for those without a product."""
-    order, line = build.alias(Order), build.alias(OrderLine)
+    order, line, way = build.alias(Order), build.alias(OrderLine), _raw_way(build, asked)
     shown: dict[str, ColumnElement[Any]] = {
         "product_id": referred(build, OrderLine, line, "product"),
         "order_id": order.id,
@@ -154,19 +186,19 @@ def _raw(build: Building, asked: Collection[str]) -> Select[Any]:
     }
     tables = join(order, line, line.order_id == order.id)
     if "revenue" in asked:
-        rate = rates(build)
+        rate = rates(build, *way)
         day = order_day(build, order)
         tables = tables.outerjoin(rate, and_(rate.c.currency == order.currency, rate.c.day == day))
         shown["total"] = at_rate(build, build.value(OrderLine, line, "total"), order.currency, rate.c.rate)
     rows = (
         select(*(value.label(name) for name, value in shown.items()))
         .select_from(tables)
-        .where(*counted(build, order), *build.sight.rows(OrderLine, line, "set", parent_seen=True))
+        .where(*counted(build, order), *way, *build.sight.rows(OrderLine, line, "set", parent_seen=True))
         .subquery(build.compiler.name())
     )
     columns: dict[str, ColumnElement[Any]] = {
-        "quantity": func.sum(rows.c.quantity) if "quantity" in asked else cast(null(), Integer),
-        "orders": func.count(distinct(rows.c.order_id)) if "orders" in asked else cast(null(), Integer),
+        "quantity": cast(func.sum(rows.c.quantity), BigInteger) if "quantity" in asked else cast(null(), BigInteger),
+        "orders": func.count(distinct(rows.c.order_id)) if "orders" in asked else cast(null(), BigInteger),
         "revenue": func.sum(rows.c.total, type_=Numeric) if "revenue" in asked else cast(null(), Numeric),
     }
     found = select(rows.c.product_id, *(value.label(label) for label, value in columns.items()))

@@ -13,6 +13,9 @@ from app.models import Order
 from app.models.base import Row
 
 
+_ATTRIBUTES = ("status", "placed_at", "customer")
+
+
 class Retention(Definition):
     """Customers by the month of their first sold order, and how many of them had one in each month after it.
 
@@ -24,12 +27,12 @@ class Retention(Definition):
 
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:  # noqa: ARG002  # All of it needs this.
         """Whose orders were placed when."""
-        return needed_of_orders("customer")
+        return [(Order, name) for name in _ATTRIBUTES]
 
     def table(self, build: Building) -> Table:
         """A row for each cohort."""
         after = literal_column(str(build.given("months")), Integer)
-        found = _raw(build).cte(build.compiler.name())
+        found = (_both(build) if build.whole(Order, *_ATTRIBUTES) else _raw(build)).cte(build.compiler.name())
         sizes = select(found.c.cohort, found.c.customers).where(found.c.month == found.c.cohort).subquery()
         present = cast(local_start("MONTH", func.now(), text(build.shop.timezone)), Date)
         begun = func.greatest(_months(sizes.c.cohort, present), ZERO)
@@ -47,7 +50,15 @@ class Retention(Definition):
         return Table(rows, order=("month",))
 
 
-def _raw(build: Building) -> Select[Any]:
+def _both(build: Building) -> CompoundSelect[Any]:
+    """The same from what is kept of it, where that may be used."""
+    kept: Any = build.alias(CohortBucket)
+    rolled = select(kept.cohort, kept.month, kept.customers)
+    rolled = rolled.where(*within(kept.cohort, *days(build)), usable(build, "MONTH"))
+    return _raw(build, not_(usable(build, "MONTH"))).union_all(rolled)
+
+
+def _raw(build: Building, *conditions: ColumnElement[bool]) -> Select[Any]:
     """How many customers of which ``cohort`` ordered in which ``month``, both the first days of months."""
     order = build.alias(Order)
     placed = build.value(Order, order, "placed_at")
@@ -56,7 +67,7 @@ def _raw(build: Building) -> Select[Any]:
     start, end = build.moment("from"), build.moment("to")
     rows = (
         select(customer.label("customer"), month.label("month"), placed.label("placed"))
-        .where(*build.seen(Order, order), sold(build, order))
+        .where(*build.seen(Order, order), sold(build, order), *conditions)
         .subquery(build.compiler.name())
     )
     columns: dict[str, ColumnElement[Any]] = {
@@ -72,7 +83,7 @@ def _raw(build: Building) -> Select[Any]:
         .subquery(build.compiler.name())
     )
     first = active.c.get("first")
-    counted = select(active.c.cohort, active.c.month, func.count().label("customers"))
+    counted = select(active.c.cohort, active.c.month, cast(func.count(), Integer).label("customers"))
     if first is not None:
         counted = counted.where(*within(first, start, end))
     return counted.group_by(active.c.cohort, active.c.month)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Integer, Numeric, Select, case, cast, func, null, select
+from sqlalchemy import CTE, ColumnElement, DateTime, Integer, Numeric, Select, case, cast, func, not_, null, select
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.periods import (
@@ -15,9 +15,11 @@ from app.analytics.periods import (
     step,
     too_many,
     truncated,
+    within,
 )
+from app.analytics.rolled import days, usable, without_rate
 from app.analytics.sold import ZERO, at_rate, counted, left_out, needed_of_orders, order_day, rate_of, referred
-from app.models import Order
+from app.models import Order, SalesBucket
 from app.models.base import Row
 
 MONEY = frozenset(("revenue", "averageOrderValue"))
@@ -34,8 +36,7 @@ class Revenue(Definition):
 
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
         """Orders are counted by status and moment; amounts and customers only where they are asked for."""
-        money = ["total"] if MONEY & set(asked) else []
-        return needed_of_orders(*money, *(["customer"] if "customers" in asked else []))
+        return _needs(asked)
 
     def table(self, build: Building) -> Table:
         """A row for each bucket, also where nothing was sold."""
@@ -56,7 +57,12 @@ class Revenue(Definition):
 
     def note(self, build: Building) -> ColumnElement[Any] | None:
         """The currencies without an exchange rate, and how many orders were left out of the amounts for want of one."""
-        return left_out(_priced(build), _priced(build).c.amount.is_(None)) if MONEY & set(build.asked) else None
+        if not MONEY & set(build.asked):
+            return None
+        raw = left_out(_priced(build), _priced(build).c.amount.is_(None))
+        if not _may_roll(build):
+            return raw
+        return case((usable(build, build.given("bucket")), without_rate(build)), else_=raw)
 
     def refusal(self, build: Building) -> ColumnElement[Any] | None:
         """A period of more buckets than anybody can look at."""
@@ -70,13 +76,39 @@ class Revenue(Definition):
         return select(found).select_from(span).scalar_subquery()
 
 
+def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
+    money = ["total"] if MONEY & set(asked) else []
+    return needed_of_orders(*money, *(["customer"] if "customers" in asked else []))
+
+
 def _found(build: Building) -> CTE:
     """What was sold in each bucket that has something, by its local start."""
 
     def make() -> CTE:
-        return _raw(build).cte(build.compiler.name())
+        raw = _raw(build)
+        return (raw.union_all(_rolled(build)) if _may_roll(build) else raw).cte(build.compiler.name())
 
     return build.once("found", make)
+
+
+def _may_roll(build: Building) -> bool:
+    """Whether the caller may have what is kept of all orders."""
+    return build.whole(Order, *(attribute for _, attribute in _needs(build.asked)))
+
+
+def _rolled(build: Building) -> Select[Any]:
+    """What was sold in each bucket, from what is kept of it."""
+    kept: Any = build.alias(SalesBucket)
+    valued = kept.orders - kept.unvalued
+    period = within(kept.start, *days(build))
+    return select(
+        cast(kept.start, DateTime()), kept.orders, case((valued > ZERO, kept.amount)), valued, kept.customers
+    ).where(kept.bucket == text(build.given("bucket")), *period, usable(build, build.given("bucket")))
+
+
+def _raw_way(build: Building) -> list[ColumnElement[bool]]:
+    """The condition under which the orders are looked at themselves."""
+    return [not_(usable(build, build.given("bucket")))] if _may_roll(build) else []
 
 
 def _span(build: Building) -> CTE:
@@ -98,9 +130,9 @@ def _raw(build: Building) -> Select[Any]:
     sums = _priced(build)
     found = select(
         sums.c.local,
-        func.sum(sums.c.count).label("orders"),
+        cast(func.sum(sums.c.count), Integer).label("orders"),
         func.sum(sums.c.amount).label("amount"),
-        func.sum(sums.c.orders).filter(sums.c.amount.is_not(None)).label("valued"),
+        cast(func.sum(sums.c.orders).filter(sums.c.amount.is_not(None)), Integer).label("valued"),
     ).group_by(sums.c.local)
     if "customers" not in build.asked:
         return found.add_columns(cast(null(), Integer).label("customers"))
@@ -108,12 +140,12 @@ def _raw(build: Building) -> Select[Any]:
     order = build.alias(Order)
     rows = (
         select(_local(build, order).label("local"), referred(build, Order, order, "customer").label("customer"))
-        .where(*counted(build, order))
+        .where(*counted(build, order), *_raw_way(build))
         .subquery(build.compiler.name())
     )
     # Different ones are counted in two steps, for which PostgreSQL need not sort all orders.
     each = select(rows).group_by(*rows.c).subquery(build.compiler.name())
-    buyers = select(each.c.local, func.count(each.c.customer).label("customers")).group_by(each.c.local)
+    buyers = select(each.c.local, cast(func.count(each.c.customer), Integer).label("customers")).group_by(each.c.local)
     some = buyers.subquery(build.compiler.name())
     return select(sales, some.c.customers).join(some, some.c.local == sales.c.local)
 
@@ -136,7 +168,9 @@ def _priced(build: Building) -> CTE:
             if build.given("timezone") is None:
                 del by["local"]  # The bucket of a day is found afterwards, once for each.
         shown = {**by, "total": build.value(Order, order, "total") if money else null()}
-        rows = select(*(value.label(name) for name, value in shown.items())).where(*counted(build, order))
+        rows = select(*(value.label(name) for name, value in shown.items())).where(
+            *counted(build, order), *_raw_way(build)
+        )
         each = rows.subquery(build.compiler.name())
         counts = [func.count().label("count"), func.count(each.c.total).label("orders")]
         if money:

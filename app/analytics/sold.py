@@ -63,7 +63,7 @@ def rate_of(currency: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElem
     return func.exchange_rate(currency, day, type_=Numeric())
 
 
-def rates(build: Building) -> CTE:
+def rates(build: Building, *conditions: ColumnElement[bool]) -> CTE:
     """The exchange rate of each ``currency`` and ``day`` of the counted orders that are in another currency than the
     shop's: it is looked up once for each, not for each order. ``orders`` counts them."""
 
@@ -71,7 +71,7 @@ def rates(build: Building) -> CTE:
         order = build.alias(Order)
         rows = (
             select(order.currency.label("currency"), order_day(build, order).label("day"))
-            .where(*counted(build, order), order.currency != text(build.shop.currency))
+            .where(*counted(build, order), order.currency != text(build.shop.currency), *conditions)
             .subquery(build.compiler.name())
         )
         found = select(rows, func.count().label("orders")).group_by(*rows.c).subquery(build.compiler.name())
@@ -88,16 +88,21 @@ def left_out(groups: Any, *conditions: ColumnElement[bool]) -> ColumnElement[Any
 
 def told(groups: Any) -> ColumnElement[Any]:
     """The same, about all ``groups``."""
-    count = func.sum(groups.c.orders)
+    count, currencies = func.sum(groups.c.orders), func.array_agg(groups.c.currency.distinct())
+    return select(note_of(count, currencies)).select_from(groups).scalar_subquery()
+
+
+def note_of(orders: ColumnElement[Any], currencies: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same, about so many orders in these currencies."""
     said = func.json_build_object(
         text("code"),
         text("EXCHANGE_RATE_MISSING"),
         text("currencies"),
-        func.array_agg(groups.c.currency.distinct()),
+        currencies,
         text("orders"),
-        count,
+        orders,
     )
-    return select(case((count > ZERO, said), else_=null())).select_from(groups).scalar_subquery()
+    return case((orders > ZERO, said), else_=null())
 
 
 def needed_of_orders(*more: str) -> Sequence[tuple[type[Row], str]]:
