@@ -28,6 +28,7 @@ from schema.types.sales_figures import (
 )
 
 MONTHS_MOST = 120
+_REFRESHED = "SELECT as_of FROM analytics_state"
 
 YEARS = 1900, 2199
 """The years in which periods may begin and end: those of every calendar and time zone that a shop may go by."""
@@ -45,6 +46,13 @@ class Analytics:
     def currency(self, info: Asked) -> str:
         """The currency of all amounts here, ISO 4217."""
         return info.context.services.settings.shop_currency
+
+    @strawberry.field
+    async def refreshed_at(self, info: Asked) -> datetime | None:
+        """The moment as of which the metrics of customers are: segments, scores, churn states. Null before the first
+        refresh."""
+        found = await info.context.services.reader.lanes.fetchrow(_REFRESHED)
+        return found["as_of"]
 
     @strawberry.field(extensions=can("analyse", models.Order))
     async def revenue(

@@ -54,12 +54,12 @@ async def refresh(
     """Count everything anew; the metrics as of ``as_of``. The caller has the turn (``state.turn``)."""
     tell("facts and roll-ups")
     async with connection.transaction(isolation="repeatable_read"):
-        await _set(connection)
+        await settle(connection)
         await _count(connection, shop)
     tell("metrics")
     try:
         async with connection.transaction():
-            await _set(connection)
+            await settle(connection)
             standing = await measured(connection, shop, as_of)
             await _find_late(connection, standing)
         await _write_late(connection)
@@ -79,7 +79,8 @@ async def reached(connection: asyncpg.Connection, otherwise: Position) -> Positi
     return max(otherwise, Position(row[0], row[1])) if row else otherwise
 
 
-async def _set(connection: asyncpg.Connection) -> None:
+async def settle(connection: asyncpg.Connection) -> None:
+    """Give a transaction the memory and the time that it needs to go over the whole shop."""
     for setting in _SETTINGS:
         await connection.execute(setting)
 
