@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.analytics.building import Definition
+from app.analytics.moves import SegmentMoves
 from app.analytics.products import Categories, TopProducts
 from app.analytics.retention import Retention
 from app.analytics.revenue import Revenue
@@ -13,6 +14,7 @@ FIGURES: Mapping[str, Definition] = MappingProxyType(
     {
         "revenue": Revenue(),
         "rfm": Rfm(),
+        "segmentMoves": SegmentMoves(),
         "churn": Churn(),
         "retention": Retention(),
         "topProducts": TopProducts(),

@@ -4,23 +4,27 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Float,
-    Integer,
     Numeric,
     Select,
     and_,
+    case,
     cast,
     distinct,
     func,
     join,
     literal_column,
+    not_,
     null,
     select,
+    union_all,
 )
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.figure import Figure
+from app.analytics.rolled import days_and_months, usable, whole_lines, without_rate
 from app.analytics.sold import (
     ZERO,
     at_rate,
@@ -31,9 +35,10 @@ from app.analytics.sold import (
     rates,
     referred,
 )
-from app.models import Order, OrderLine, Product
+from app.models import Order, OrderLine, Product, ProductBucket
 from app.models.base import Row
 from app.models.enums import ProductRanking
+from app.models.kept import NO_PRODUCT
 
 _MEASURES: Mapping[Any, str] = {
     ProductRanking.REVENUE: "revenue",
@@ -163,10 +168,9 @@ def _raw_way(build: Building, asked: Collection[str]) -> list[ColumnElement[bool
 
 def _rolled(build: Building) -> Select[Any]:
     """What was sold by ``product_id``, from what is kept of it."""
-    parts = []
-    for condition in days_and_months(build, ProductBucket):
-        kept = select(ProductBucket.product_id, ProductBucket.quantity, ProductBucket.orders, ProductBucket.amount)
-        parts.append(kept.where(condition, usable(build, "DAY")))
+    kept: Any = build.alias(ProductBucket)
+    columns = select(kept.product_id, kept.quantity, kept.orders, kept.amount)
+    parts = [columns.where(condition, usable(build, "DAY")) for condition in days_and_months(build, kept)]
     rows = union_all(*parts).subquery(build.compiler.name())
     return select(
         func.nullif(rows.c.product_id, literal_column(f"'{NO_PRODUCT}'::uuid")),

@@ -3,15 +3,29 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, and_, cast, column, extract, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Integer,
+    Select,
+    and_,
+    cast,
+    column,
+    extract,
+    func,
+    literal_column,
+    not_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.periods import local_start, within
-from app.analytics.sold import ZERO, needed_of_orders, referred, sold
-from app.models import Order
+from app.analytics.rolled import days, usable
+from app.analytics.sold import ZERO, referred, sold
+from app.models import CohortBucket, Order
 from app.models.base import Row
-
 
 _ATTRIBUTES = ("status", "placed_at", "customer")
 

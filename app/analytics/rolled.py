@@ -7,25 +7,21 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
-    Integer,
     Select,
     and_,
-    case,
     cast,
     false,
     func,
     literal_column,
-    null,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.analytics.building import Building, text
 from app.analytics.periods import local_start, local_time, moment_of, truncated, within
-from app.analytics.sold import ZERO, note_of
-from app.models import AnalyticsState, OrderFact, OrderLine, SalesBucket
+from app.analytics.sold import note_of
+from app.models import AnalyticsState, Order, OrderFact, OrderLine, SalesBucket
 
 _TO_MONTH: ColumnElement[Any] = literal_column("interval '1 month' - interval '1 day'", INTERVAL)
 
@@ -79,8 +75,9 @@ def days_and_months(build: Building, table: Any) -> list[ColumnElement[bool]]:
 def whole_lines(build: Building, *attributes: str) -> bool:
     """Whether the figure goes over every line of every live order, and ``attributes`` may be read on all of them."""
     line = build.alias(OrderLine)
-    return build.whole(OrderLine.order.property.mapper.class_, "status", "placed_at") and (
-        build.sight.covers_all(OrderLine, "read")
+    return (
+        build.whole(Order, "status", "placed_at")
+        and build.sight.covers_all(OrderLine, "read")
         and all(build.sight.treatment(OrderLine, each, line).readable is True for each in attributes)
     )
 
@@ -89,11 +86,11 @@ def without_rate(build: Building) -> ColumnElement[Any]:
     """The note about the orders of the period that were left out of the amounts for want of an exchange rate."""
     table: Any = build.alias(SalesBucket)
     counted = select(func.sum(table.unvalued)).where(or_(*days_and_months(build, table))).scalar_subquery()
-    return note_of(counted, _currencies(build))
+    return note_of(counted, currencies(build))
 
 
-def _currencies(build: Building) -> ColumnElement[Any]:
-    """The currencies of these orders, each found by a step in the index."""
+def currencies(build: Building) -> ColumnElement[Any]:
+    """The currencies of the orders of the period that have no exchange rate, each found by a step in the index."""
     first, last = days(build)
 
     def next_one(*after: ColumnElement[bool]) -> Select[Any]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Numeric,
     Select,
     Text,
+    and_,
     case,
     cast,
     column,
@@ -24,8 +25,9 @@ from sqlalchemy import (
 )
 
 from app.analytics.building import ANALYSE, Building, Definition, Table, text
-from app.analytics.sold import ZERO, needed_of_orders, order_day, rate_of, sold, told
-from app.models import Customer, CustomerMetrics, Order
+from app.analytics.rolled import currencies, usable
+from app.analytics.sold import ZERO, needed_of_orders, note_of, order_day, rate_of, sold
+from app.models import Customer, CustomerMetrics, CustomerTotal, Order
 from app.models.base import Row
 from app.models.enums import ChurnState, RfmSegment
 
@@ -46,12 +48,17 @@ class Grouped(Definition):
     """The field of the figure that names the group."""
     attribute: ClassVar[str]
     """What of the metrics says it."""
+    field: ClassVar[str]
+    """The attribute of customers that shows it."""
     based: ClassVar[tuple[str, ...]]
     """The attributes of orders that it is worked out from."""
 
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
         """What the groups are worked out from, whatever is asked; totals for the revenue."""
-        return needed_of_orders(*self.based, *(["total"] if "revenue" in asked else []))
+        money = "revenue" in asked
+        fields = [self.field, *(["revenue"] if money else [])]
+        orders = needed_of_orders(*self.based, *(["total"] if money else []))
+        return [*((Customer, name) for name in fields), *orders]
 
     def table(self, build: Building) -> Table:
         """A row for each group, also without customers."""
@@ -74,20 +81,25 @@ class Grouped(Definition):
             return None
         found = _found(self, build)
         some = select(func.sum(found.c.unvalued)).scalar_subquery()
-        # Rarely is anything left out, so the orders are looked at only then.
-        return case((some > ZERO, told(_without_rate(build))), else_=null())
+        # Rarely is anything left out: note_of looks at orders only then.
+        raw = note_of(some, _currencies(build))
+        if not _may_total(self, build):
+            return raw
+        return case((usable(build, "DAY"), note_of(some, currencies(build))), else_=raw)
 
 
 class Rfm(Grouped):
     """Customers by segment, which tells how recently, how often, and for how much they bought."""
 
-    kinds, none, name, attribute, based = RfmSegment, RfmSegment.PROSPECTS, "segment", "segment", ("total",)
+    kinds, none, name, attribute = RfmSegment, RfmSegment.PROSPECTS, "segment", "segment"
+    field, based = "rfm_segment", ("total",)
 
 
 class Churn(Grouped):
     """Customers by whether they still buy in their rhythm."""
 
-    kinds, none, name, attribute, based = ChurnState, ChurnState.NEVER_BOUGHT, "state", "churn_state", ()
+    kinds, none, name, attribute = ChurnState, ChurnState.NEVER_BOUGHT, "state", "churn_state"
+    field, based = "churn_state", ()
 
 
 def listed(build: Building, kinds: type[StrEnum]) -> Any:
@@ -97,13 +109,29 @@ def listed(build: Building, kinds: type[StrEnum]) -> Any:
     return members.render_derived()
 
 
-def known(build: Building, customer: Any, value: ColumnElement[Any], *attributes: str) -> ColumnElement[Any]:
-    """``value``, which is kept of the orders of ``customer`` and worked out from their ``attributes``, where the caller
-    sees all of that; NULL elsewhere."""
-    seen = build.sight.below(Order, customer, ANALYSE, ("status", "placed_at", *attributes))
+def known(
+    build: Building, customer: Any, value: ColumnElement[Any], field: str, based: Sequence[str]
+) -> ColumnElement[Any]:
+    """``value``, which is kept of the orders of ``customer``, where the caller may know it; NULL elsewhere.
+
+    It is worked out from all orders of the customer and from their attributes ``based``, so the caller has to see and
+    analyse these orders, read that of them, and read the ``field`` of the customer that shows it.
+    """
+    seen = _readable(build, customer, field, based)
     if isinstance(seen, bool):
         return value if seen else null()
     return case((seen, value), else_=null())
+
+
+def _readable(build: Building, customer: Any, field: str, based: Sequence[str]) -> ColumnElement[bool] | bool:
+    parts = (
+        build.sight.below(Order, customer, ANALYSE, ("status", "placed_at", *based)),
+        build.sight.treatment(Customer, field, customer).readable,
+    )
+    if any(part is False for part in parts):
+        return False
+    conditions = [part for part in parts if not isinstance(part, bool)]
+    return and_(*conditions) if conditions else True
 
 
 def _found(definition: Grouped, build: Building) -> CTE:
@@ -111,9 +139,35 @@ def _found(definition: Grouped, build: Building) -> CTE:
     ``unvalued`` in it."""
 
     def make() -> CTE:
-        return _raw(definition, build).cte(build.compiler.name())
+        found = _totals(definition, build) if _may_total(definition, build) else _raw(definition, build)
+        return found.cte(build.compiler.name())
 
     return build.once("found", make)
+
+
+def _may_total(definition: Grouped, build: Building) -> bool:
+    """Whether the caller may have the totals of all live customers."""
+    money = "revenue" in build.asked
+    kept = [(definition.field, definition.based), *([("revenue", ("total",))] if money else [])]
+    return build.whole(Customer, *(name for name, _ in kept)) and all(
+        _readable(build, build.alias(Customer), *each) is True for each in kept
+    )
+
+
+def _totals(definition: Grouped, build: Building) -> Select[Any]:
+    total: Any = build.alias(CustomerTotal)
+    name = cast(getattr(total, definition.attribute), Text)
+    customers = cast(func.sum(total.customers), Integer)
+    return (
+        select(
+            name.label("name"),
+            customers.label("customers"),
+            func.sum(total.revenue, type_=Numeric).label("revenue"),
+            func.sum(total.unvalued_orders).label("unvalued"),
+        )
+        .group_by(name)
+        .having(customers > ZERO)
+    )
 
 
 def _raw(definition: Grouped, build: Building) -> Select[Any]:
@@ -121,9 +175,11 @@ def _raw(definition: Grouped, build: Building) -> Select[Any]:
     kind: ColumnElement[Any] = getattr(metrics, definition.attribute)
     money = "revenue" in build.asked
     shown: dict[str, ColumnElement[Any]] = {
-        "name": func.coalesce(known(build, customer, kind, *definition.based), text(definition.none), type_=Text),
-        "revenue": known(build, customer, metrics.exact_revenue, "total") if money else null(),
-        "unvalued": known(build, customer, metrics.unvalued_orders, "total") if money else null(),
+        "name": func.coalesce(
+            known(build, customer, kind, definition.field, definition.based), text(definition.none), type_=Text
+        ),
+        "revenue": known(build, customer, metrics.exact_revenue, "revenue", ("total",)) if money else null(),
+        "unvalued": known(build, customer, metrics.unvalued_orders, "revenue", ("total",)) if money else null(),
     }
     rows = (
         select(*(value.label(label) for label, value in shown.items()))
@@ -136,10 +192,10 @@ def _raw(definition: Grouped, build: Building) -> Select[Any]:
     return select(rows.c.name, func.count().label("customers"), revenue, unvalued).group_by(rows.c.name)
 
 
-def _without_rate(build: Building) -> Any:
-    """The number of sold orders by ``currency`` that have no exchange rate, of the customers that are counted."""
+def _currencies(build: Building) -> ColumnElement[Any]:
+    """The currencies of the sold orders that have no exchange rate, of the customers that are counted."""
     customer, order = build.alias(Customer), build.alias(Order)
-    seen = build.sight.below(Order, customer, ANALYSE, ("status", "placed_at", "total"))
+    seen = _readable(build, customer, "revenue", ("total",))
     in_sight = [] if seen is True else [false() if seen is False else seen]
     rows = (
         select(order.currency.label("currency"), order_day(build, order).label("day"))
@@ -152,6 +208,6 @@ def _without_rate(build: Building) -> Any:
         )
         .subquery(build.compiler.name())
     )
-    days = select(rows, func.count().label("orders")).group_by(*rows.c).subquery(build.compiler.name())
-    found = select(days.c.currency, days.c.orders).where(rate_of(days.c.currency, days.c.day).is_(None))
-    return found.subquery(build.compiler.name())
+    days = select(rows).distinct().subquery(build.compiler.name())
+    found = select(func.array_agg(days.c.currency.distinct()))
+    return found.where(rate_of(days.c.currency, days.c.day).is_(None)).scalar_subquery()

@@ -1,6 +1,6 @@
 """Analytics in the API: figures over the rows that the caller may analyse, each answered whole by one statement."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -25,6 +25,7 @@ from schema.types.sales_figures import (
     RetentionCohort,
     RevenuePoint,
     RfmSegmentFigure,
+    SegmentMove,
 )
 
 MONTHS_MOST = 120
@@ -127,6 +128,21 @@ class Analytics:
     @strawberry.field(extensions=can("analyse", models.Customer))
     async def churn(self, info: Asked, where: CustomerFilter | None = UNSET) -> list[ChurnFigure]:
         """The customers by whether they still buy in their rhythm."""
+        return await figure(info)
+
+    @strawberry.field(extensions=can("analyse", models.Customer))
+    async def segment_moves(
+        self,
+        info: Asked,
+        from_: Annotated[date, strawberry.argument(name="from")],
+        to: date,
+    ) -> list[SegmentMove]:
+        """The customers by the segments in which they were when the months of from and to began: a snapshot is kept of
+        each month."""
+        if (from_.year, from_.month) >= (to.year, to.month):
+            raise BadUserInputError(
+                f"from is {from_} and to is {to}: from must be of an earlier month than to.", argument="from"
+            )
         return await figure(info)
 
     @strawberry.field(extensions=can("analyse", models.Order))

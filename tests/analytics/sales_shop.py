@@ -134,6 +134,8 @@ _KINDS = {
     "zone": "String",
     "bucket": "TimeBucket!",
     "by": "ProductRanking!",
+    "month": "Date!",
+    "later": "Date!",
 }
 
 
@@ -227,7 +229,7 @@ async def open_sales_shop(server: Server, migrated: str, **settings: Any) -> Asy
     url = await server.copy(migrated)
     connection = await asyncpg.connect(url)
     users = await _people(connection)
-    async with open_api(url, shop_timezone=ZONE, shop_currency="EUR", **settings) as api:
+    async with open_api(url, shop_timezone=ZONE, shop_currency="EUR", max_aliases=500, **settings) as api:
         yield SalesShop(url, connection, api, users)
     await connection.close()
     await server.drop(url)

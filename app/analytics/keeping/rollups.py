@@ -11,7 +11,9 @@ from datetime import date
 import asyncpg
 
 from app.analytics.keeping.literals import literals
+from app.models.kept import NO_PRODUCT
 
+_PRODUCT = f"coalesce(product_id, '{NO_PRODUCT}') AS product_id"
 _UNITS = ("day", "week", "month", "quarter", "year")
 _CALENDAR = ", ".join(f"date_trunc('{unit}', day::timestamp)::date AS {unit}" for unit in _UNITS[1:])
 
@@ -60,8 +62,8 @@ def products(source: str) -> str:
         SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(l.quantity)::bigint AS quantity,
             count(*)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
         FROM {source} s JOIN (
-            SELECT order_id, product_id, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
-            WHERE product_id IS NOT NULL GROUP BY order_id, product_id
+            SELECT order_id, {_PRODUCT}, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
+            GROUP BY order_id, product_id
         ) l ON l.order_id = s.order_id
         GROUP BY 2, 3
     """
@@ -73,8 +75,8 @@ def product_differences(source: str) -> str:
         SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(s.sign * l.quantity)::bigint AS quantity,
             sum(s.sign)::int AS orders, coalesce(sum(s.sign * l.total * s.rate), 0) AS amount
         FROM {source} s CROSS JOIN LATERAL (
-            SELECT product_id, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
-            WHERE order_id = s.order_id AND product_id IS NOT NULL GROUP BY product_id
+            SELECT {_PRODUCT}, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
+            WHERE order_id = s.order_id GROUP BY product_id
         ) l
         GROUP BY 2, 3
     """
