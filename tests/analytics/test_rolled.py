@@ -234,6 +234,26 @@ async def test_what_is_kept_for_another_shop_is_not_used(sales: SalesShop) -> No
         await sales.connection.execute(f"UPDATE analytics_state SET {back}")
 
 
+async def test_both_ways_are_one_statement_and_one_plan(sales: SalesShop) -> None:
+    """Otherwise a figure would be asked for twice, of two moments, or compiled anew for each period of a chart."""
+    await opened(sales, 0)
+    server = sales.api.server
+    whole, odd = (local(2024, 3, 1), local(2024, 5, 1)), (local(2024, 3, 1), local(2024, 5, 1) + timedelta(hours=1))
+    for field in (
+        "revenue({}) {{ orders revenue {{ amount }} }}",
+        "categories({}) {{ share }}",
+        "retention({}) {{ size }}",
+    ):
+        fields = field.format("from: $from, to: $to")
+        made = None
+        for start, end in (whole, odd, whole):
+            before = server.reader.statements
+            await sales.ask(fields, **{"from": printed(start), "to": printed(end)})
+            assert server.reader.statements == before + 1
+            assert made in (None, server.planner.made)
+            made = server.planner.made
+
+
 # Moves
 
 
