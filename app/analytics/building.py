@@ -1,12 +1,12 @@
 """What the statement of a figure is made with, and what each figure has to say of itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
+from sqlalchemy import CTE, ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
 from sqlalchemy.types import TypeEngine
 
 from app.analytics.figure import Figure
@@ -46,6 +46,7 @@ class Building:
         self.shop = shop
         self.scale = currency_scale(shop.currency)
         """The minor units of the shop's currency."""
+        self._made: dict[str, CTE] = {}
 
     @cached_property
     def asked(self) -> Collection[str]:
@@ -76,6 +77,12 @@ class Building:
     def alias(self, entity: type[Row]) -> Any:
         """The table of ``entity`` under a name of its own."""
         return self.compiler.alias(entity)
+
+    def once(self, name: str, make: Callable[[], CTE]) -> CTE:
+        """The rows ``name`` of the figure, which ``make`` makes, the same for all parts of the statement."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def seen(self, entity: type[Row], row: Any, *, filtered: bool = True) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` counts: the caller sees it, may analyse it, and it meets the figure's
@@ -121,6 +128,10 @@ class Definition(ABC):
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
         """The attributes that the figure works on, as far as ``asked`` takes them: each has to be readable somewhere.
         Those of entities that are not ``entity`` need the right to analyse these too, if there is such a right."""
+
+    def needed(self, figure: Figure) -> Sequence[tuple[type[Row], str]]:
+        """What ``needs`` says, for a figure whose arguments make a difference to it."""
+        return self.needs(figure.asked())
 
     @abstractmethod
     def table(self, build: Building) -> Table:

@@ -4,6 +4,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.analytics.building import Definition
+from app.analytics.forecast import Forecast
+from app.analytics.funnel import Funnel
+from app.analytics.pipeline import Pipeline
 from app.analytics.revenue import Revenue
+from app.analytics.tickets import Tickets
+from app.analytics.win_rates import WinRates
 
-FIGURES: Mapping[str, Definition] = MappingProxyType({"revenue": Revenue()})
+FIGURES: Mapping[str, Definition] = MappingProxyType(
+    {
+        "forecast": Forecast(),
+        "funnel": Funnel(),
+        "pipeline": Pipeline(),
+        "revenue": Revenue(),
+        "tickets": Tickets(),
+        "winRates": WinRates(),
+    }
+)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, Text, cast, column, func, literal_column, select
+from sqlalchemy import ColumnElement, DateTime, FromClause, Select, Text, cast, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.analytics.building import text
 
 BUCKETS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+
+TICK: ColumnElement[Any] = cast(literal_column("'1 microsecond'", Text), INTERVAL)
+"""The least difference of two moments."""
 
 _STEP = {"DAY": "1 day", "WEEK": "7 days", "MONTH": "1 month", "QUARTER": "3 months", "YEAR": "1 year"}
 
@@ -40,3 +43,19 @@ def buckets(bucket: str, first: ColumnElement[Any], last: ColumnElement[Any]) ->
     """The local starts ``local`` of all buckets from that of ``first`` to that of ``last``, both local times."""
     starts = func.generate_series(first, last, step(bucket)).table_valued(column("local", DateTime), name="#starts")
     return select(starts.render_derived().c.local)
+
+
+def period_buckets(
+    bucket: str,
+    zone: ColumnElement[str],
+    found: FromClause,
+    start: ColumnElement[Any] | None,
+    end: ColumnElement[Any] | None,
+) -> Select[Any]:
+    """The local starts ``local`` of all buckets of a period: from that of its start, or the first ``local`` in
+    ``found``, to that of its end, or the last."""
+    ends = select(func.min(found.c.local).label("first"), func.max(found.c.local).label("last")).subquery("#ends")
+    first = ends.c.first if start is None else local_start(bucket, start, zone)
+    # The end of a period is not part of it: one that ends with a month has nothing of the next.
+    last = ends.c.last if end is None else local_start(bucket, end - TICK, zone)
+    return buckets(bucket, first, last).select_from(ends)
