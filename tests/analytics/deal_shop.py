@@ -45,7 +45,11 @@ VEILED: dict[tuple[str, str], tuple[str, dict[str, tuple[str, str, str]]]] = {
     ("Customer", "read"): ("ALL", {}),
     ("Opportunity", "read"): (
         "ALL",
-        {"owner": ("READ", "OWN", "HIDDEN"), "amount": ("READ", "TEAM", "HIDDEN"), "closedAt": ("READ", "OWN", "HIDDEN")},
+        {
+            "owner": ("READ", "OWN", "HIDDEN"),
+            "amount": ("READ", "TEAM", "HIDDEN"),
+            "closedAt": ("READ", "OWN", "HIDDEN"),
+        },
     ),
     ("Opportunity", "analyse"): ("TEAM", {}),
     ("StageChange", "read"): ("OWN", {}),

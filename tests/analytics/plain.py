@@ -74,7 +74,9 @@ async def load_plain(where: Where, **settings: str) -> tuple[Rows, dict[str, lis
     """All rows of a database, and its exchange rates."""
     async with connected(where) as connection:
         rates: dict[str, list[tuple[date, Fraction]]] = {}
-        for currency, day, rate in await connection.fetch("SELECT currency, day, rate FROM exchange_rates ORDER BY day"):
+        for currency, day, rate in await connection.fetch(
+            "SELECT currency, day, rate FROM exchange_rates ORDER BY day"
+        ):
             rates.setdefault(currency, []).append((day, Fraction(rate)))
     return await load(where), rates
 
