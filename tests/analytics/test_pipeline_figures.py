@@ -56,13 +56,14 @@ class Shop:
 
     def __init__(self, api: Api, users: dict[str, UUID], rows: Any, rates: Any, zone: str) -> None:
         self.api, self.users, self.rows, self.rates, self.zone = api, users, rows, rates, zone
+        self.currency = "EUR"
         self._known: dict[str, Plain] = {}
 
     def plain(self, user: str) -> Plain:
         """What plain Python knows for one user."""
         if user not in self._known:
             rights = Rights(self.rows, self.users[user], datetime.now(UTC))
-            self._known[user] = Plain(rights, self.rates, zone=self.zone)
+            self._known[user] = Plain(rights, self.rates, self.currency, self.zone)
         return self._known[user]
 
     async def ask(self, user: str, document: str, **variables: Any) -> tuple[Any, Any]:
