@@ -6,17 +6,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, DateTime, Integer, Numeric, Select, case, cast, func, not_, null, select
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.periods import (
-    MOST_BUCKETS,
-    buckets,
-    last_start,
-    local_start,
-    moment_of,
-    step,
-    too_many,
-    truncated,
-    within,
-)
+from app.analytics.periods import local_start, moment_of, period_buckets, refusal, span, step, truncated, within
 from app.analytics.rolled import days, usable, without_rate
 from app.analytics.sold import ZERO, at_rate, counted, left_out, needed_of_orders, order_day, rate_of, referred
 from app.models import Order, SalesBucket
@@ -41,8 +31,8 @@ class Revenue(Definition):
     def table(self, build: Building) -> Table:
         """A row for each bucket, also where nothing was sold."""
         zone, bucket = build.zone(), build.given("bucket")
-        found, span = _found(build), _span(build)
-        starts = buckets(bucket, span.c.first, span.c.last).select_from(span).subquery(build.compiler.name())
+        found = _found(build)
+        starts = period_buckets(bucket, _span(build)).subquery(build.compiler.name())
         here = starts.c.local
         shown = {
             "start": moment_of(here, zone),
@@ -66,14 +56,7 @@ class Revenue(Definition):
 
     def refusal(self, build: Building) -> ColumnElement[Any] | None:
         """A period of more buckets than anybody can look at."""
-        bucket, span = build.given("bucket"), _span(build)
-        message = (
-            f"The period has more than {MOST_BUCKETS} buckets of the length {bucket}: give a later from, an earlier to,"
-            " or a longer bucket."
-        )
-        said = func.json_build_object(text("argument"), text("bucket"), text("message"), text(message))
-        found = case((too_many(bucket, span.c.first, span.c.last), said), else_=null())
-        return select(found).select_from(span).scalar_subquery()
+        return refusal(build.given("bucket"), _span(build))
 
 
 def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
@@ -115,12 +98,8 @@ def _span(build: Building) -> CTE:
     """One row: the local starts of the first and the last bucket."""
 
     def make() -> CTE:
-        zone, bucket, found = build.zone(), build.given("bucket"), _found(build)
-        start, end = build.moment("from"), build.moment("to")
-        # The end of a period is not part of it: one that ends with a month has nothing of the next.
-        first = select(func.min(found.c.local)).scalar_subquery() if start is None else local_start(bucket, start, zone)
-        last = select(func.max(found.c.local)).scalar_subquery() if end is None else last_start(bucket, end, zone)
-        return select(first.label("first"), last.label("last")).cte(build.compiler.name())
+        ends = span(build.given("bucket"), build.zone(), _found(build), build.moment("from"), build.moment("to"))
+        return ends.cte(build.compiler.name())
 
     return build.once("span", make)
 
