@@ -96,7 +96,7 @@ def _ways(build: Building) -> CTE:
         select(
             deal.id.label("id"),
             referred(build, Opportunity, deal, "stage").label("stage_id"),
-            and_(told, true()).label("told"),
+            (true() if isinstance(told, bool) else told).label("told"),
         )
         .where(*build.seen(Opportunity, deal), *period)
         .cte(build.compiler.name())
@@ -107,7 +107,7 @@ def _ways(build: Building) -> CTE:
         select(deals.c.id, referred(build, StageChange, change, "to_stage").label("stage_id"))
         .select_from(deals)
         .join(change, change.opportunity_id == deals.c.id)
-        .where(*changed, *([] if told is True else [deals.c.told])),
+        .where(*changed, *([] if isinstance(told, bool) else [deals.c.told])),
     ).subquery(build.compiler.name())
     stages = func.array_agg(aggregate_order_by(came.c.stage_id.distinct(), came.c.stage_id), type_=ARRAY(Uuid()))
     each = select(stages.label("stages")).group_by(came.c.id).subquery(build.compiler.name())
