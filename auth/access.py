@@ -359,13 +359,17 @@ class Access:
         way = relation(entity, entity.parent or "")
         parent: Any = aliased(way.target)
         conditions = self.rows(way.target, parent, how)
+        only_alive = self.covers_all(way.target, "read") and way.target.parent is None
         own_owner = entity is models.Opportunity and not include_deleted
         if own_owner and WIDTH[scope] <= WIDTH[self.rights.rows(way.target)]:
             # Whoever owns a live opportunity, or its customer, sees the customer: only its life is left to check.
-            conditions = [parent.deleted_at.is_(None)]
+            conditions, only_alive = [parent.deleted_at.is_(None)], True
         if not conditions:
             return []
-        if how == "set":
+        if how == "figure" and only_alive:
+            # Every row has its parent: the few that are gone are looked through sooner than the many that are there.
+            return [~there(parent, *way.link(row, parent), parent.deleted_at.is_not(None))]
+        if how in ("set", "figure"):
             ((near, far),) = way.pairs
             return [getattr(row, near).in_(select(getattr(parent, far)).where(*conditions))]
         return [there(parent, *way.link(row, parent), *conditions)]

@@ -87,7 +87,7 @@ class Building:
     def seen(self, entity: type[Row], row: Any, *, filtered: bool = True) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` counts: the caller sees it, may analyse it, and it meets the figure's
         ``where`` (which is about rows of this entity where ``filtered``)."""
-        conditions = [*self.sight.rows(entity, row, "set"), *self.sight.covered(entity, row, ANALYSE)]
+        conditions = [*self.sight.rows(entity, row, "figure"), *self.sight.covered(entity, row, ANALYSE)]
         where = self.figure.where
         if filtered and where != EVERYTHING:
             conditions.append(self.compiler.filters.condition(entity, row, where))

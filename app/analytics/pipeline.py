@@ -3,12 +3,26 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Integer, Interval, Numeric, cast, func, literal_column, null, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Interval,
+    Numeric,
+    cast,
+    func,
+    literal_column,
+    null,
+    outerjoin,
+    select,
+)
 
 from app.analytics.building import Building, Definition, Table
 from app.analytics.deals import NOW, days, listed, priced, rate, referred, total, without_rate
 from app.models import Opportunity, Stage
 from app.models.base import Row
+from app.models.opportunity import rots_before
+from app.reading.printing import effective
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
 _MONEY = {"amount": "amount", "weightedAmount": "weighted_amount"}
@@ -79,18 +93,23 @@ def _valued(build: Building) -> CTE:
 
 def _value(build: Building) -> CTE:
     deal, asked = build.alias(Opportunity), set(build.asked)
-    stage_id = referred(build, Opportunity, deal, "stage").label("stage_id")
+    stage_id = referred(build, Opportunity, deal, "stage")
     money = {name: build.value(Opportunity, deal, each) for name, each in _MONEY.items() if name in asked}
     nothing: ColumnElement[Any] = cast(null(), Numeric)
     amount, weighted = money.get("amount", nothing), money.get("weightedAmount", nothing)
     rotting: ColumnElement[Any] = _ZERO
+    rows: Any = deal
     if "rotting" in asked:
-        rotting = func.count().filter(build.value(Opportunity, deal, "is_rotting"))
+        # By a join, once for each stage: the attribute itself would look up the stage of each opportunity.
+        stage = build.alias(Stage)
+        treatment = build.sight.treatment(Opportunity, "is_rotting", deal)
+        rotting = func.count().filter(effective(deal.stage_entered_at, treatment) < rots_before(stage))
+        rows = outerjoin(deal, stage, stage.id == stage_id)
     length: ColumnElement[Any] = cast(null(), Interval)
     if "averageDaysInStage" in asked:
         length = func.sum(NOW - deal.stage_entered_at, type_=Interval)
     columns: list[ColumnElement[Any]] = [
-        stage_id,
+        stage_id.label("stage_id"),
         func.count().label("count"),
         length.label("length"),
         rotting.label("rotting"),
@@ -105,6 +124,7 @@ def _value(build: Building) -> CTE:
         columns += [value.label(label) for label, value in sums.items()]
     found = (
         select(*columns)
+        .select_from(rows)
         .where(*build.seen(Opportunity, deal), stage_id.is_not(None))
         .group_by(*groups)
         .cte(build.compiler.name())

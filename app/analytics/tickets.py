@@ -1,6 +1,6 @@
 """Figures about tickets: how many came, how soon they were answered and resolved, and how content customers were."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union_all,
     values,
 )
@@ -36,7 +37,6 @@ _ZERO: ColumnElement[Any] = literal_column("0", Integer)
 _NOW: ColumnElement[Any] = func.now()
 _MINUTE = literal_column("60", Integer)
 _SETTLED = (TicketStatus.RESOLVED, TicketStatus.CLOSED)
-_MARKS = range(1, 6)
 
 _NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -79,37 +79,20 @@ class Tickets(Definition):
     def table(self, build: Building) -> Table:
         """The one row."""
         asked = set(build.asked)
-        ticket = build.alias(Ticket)
-
-        def value(name: str) -> ColumnElement[Any]:
-            return build.value(Ticket, ticket, name)
-
-        made: dict[str, ColumnElement[Any]] = {}
-        if asked & {"medianFirstResponseMinutes", "p90FirstResponseMinutes"}:
-            minutes = _minutes(value("created_at"), value("first_responded_at"))
-            made["medianFirstResponseMinutes"] = _percentile("0.5", minutes)
-            made["p90FirstResponseMinutes"] = _percentile("0.9", minutes)
-        if "medianResolutionMinutes" in asked:
-            made["medianResolutionMinutes"] = _percentile("0.5", _minutes(value("created_at"), value("resolved_at")))
-        if "firstResponseSlaMet" in asked:
-            due = value("first_response_due_at")
-            made["firstResponseSlaMet"] = _met(due, value("first_responded_at"), _clock(build, ticket))
-        if "resolutionSlaMet" in asked:
-            made["resolutionSlaMet"] = _met(value("resolution_due_at"), value("resolved_at"), _clock(build, ticket))
-        if "averageSatisfaction" in asked:
-            made["averageSatisfaction"] = func.avg(value("satisfaction"), type_=Numeric())
-        if "satisfaction" in asked:
-            marks = (func.count().filter(value("satisfaction") == literal_column(str(mark))) for mark in _MARKS)
-            made["satisfaction"] = array(list(marks))
-        if "backlog" in asked:
-            made["backlog"] = _backlog(build)
-        columns = [each.label(name) for name, each in made.items() if name in asked]
-        whole = select(*columns or [_ZERO.label("#none")])
-        if set(made) - {"backlog"}:
-            whole = whole.select_from(ticket).where(
-                *build.seen(Ticket, ticket), *_in_period(build, value("created_at"))
-            )
-        return Table(whole)
+        of = _rows(build)
+        response, resolution = _minutes(of, "first_responded_at"), _minutes(of, "resolved_at")
+        made: dict[str, Callable[[], ColumnElement[Any]]] = {
+            "medianFirstResponseMinutes": lambda: _percentile(of, "0.5", response),
+            "p90FirstResponseMinutes": lambda: _percentile(of, "0.9", response),
+            "medianResolutionMinutes": lambda: _percentile(of, "0.5", resolution),
+            "firstResponseSlaMet": lambda: _met(of, "first_response_due_at", "first_responded_at"),
+            "resolutionSlaMet": lambda: _met(of, "resolution_due_at", "resolved_at"),
+            "averageSatisfaction": lambda: func.avg(of.c.satisfaction, type_=Numeric()).filter(of.c.opened),
+            "satisfaction": lambda: array([_counted(of, of.c.satisfaction == _mark(mark)) for mark in range(1, 6)]),
+            "backlog": lambda: func.count().filter(of.c.unsettled),
+        }
+        columns = [make().label(name) for name, make in made.items() if name in asked]
+        return Table(select(*columns).select_from(of) if columns else select(_ZERO.label("#none")))
 
     def refusal(self, build: Building) -> ColumnElement[Any] | None:
         """A period of more buckets than anybody can look at."""
@@ -124,96 +107,114 @@ class Tickets(Definition):
 _MOMENTS: Mapping[str, str] = MappingProxyType({"opened": "created_at", "resolved": "resolved_at"})
 
 
-def _in_period(build: Building, moment: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-    return within(moment, build.moment("from"), build.moment("to"))
+def _rows(build: Building) -> CTE:
+    """The tickets that count for anything that is asked, with what it takes of each. They are looked for once."""
+    return build.once("tickets", lambda: _row(build))
+
+
+def _row(build: Building) -> CTE:
+    ticket, asked = build.alias(Ticket), set(build.asked)
+    start, end = build.moment("from"), build.moment("to")
+
+    def value(name: str) -> ColumnElement[Any]:
+        return build.value(Ticket, ticket, name)
+
+    created = value("created_at")
+    opened = and_(true(), *within(created, start, end))
+    settled = value("status").in_([text(status.value) for status in _SETTLED])
+    settled_at = func.coalesce(value("resolved_at"), value("closed_at"))
+    at = _NOW if end is None else end
+    unsettled = and_(created < at, or_(~settled, settled_at >= at))
+    # A ticket's clock stands still while it is pending or settled.
+    pending = value("status") == text(TicketStatus.PENDING.value)
+    clock = case((settled, settled_at), (pending, func.coalesce(ticket.pending_since, _NOW)), else_=_NOW)
+    columns = {
+        name: value(name) for name in sorted({"created_at", *(n for each in asked for n in _NEEDS.get(each, ()))})
+    }
+    columns["opened"] = opened
+    counting = [opened]
+    if asked & {"firstResponseSlaMet", "resolutionSlaMet"}:
+        columns["clock"] = clock
+    if "backlog" in asked:
+        columns["unsettled"] = unsettled
+        counting.append(unsettled)
+    if "resolved" in asked:
+        counting.append(and_(true(), *within(value("resolved_at"), start, end)))
+    return (
+        select(*(column.label(label) for label, column in columns.items()))
+        .where(*build.seen(Ticket, ticket), or_(*counting))
+        .cte(build.compiler.name())
+    )
 
 
 def _found(build: Building, name: str) -> CTE:
     """How many tickets there were in each bucket that has some, by its ``local`` start."""
-    ticket, zone, bucket = build.alias(Ticket), text(build.shop.timezone), build.given("bucket")
-    moment = build.value(Ticket, ticket, _MOMENTS[name])
-    local = local_start(bucket, moment, zone).label("local")
-    rows = (
-        select(local)
-        .where(*build.seen(Ticket, ticket), moment.is_not(None), *_in_period(build, moment))
-        .subquery(build.compiler.name())
-    )
-    counted = select(rows.c.local, func.count().label("count")).group_by(rows.c.local)
-    return counted.cte(build.compiler.name())
+
+    def make() -> CTE:
+        of, zone = _rows(build), text(build.shop.timezone)
+        moment = of.c[_MOMENTS[name]]
+        local = local_start(build.given("bucket"), moment, zone).label("local")
+        period = within(moment, build.moment("from"), build.moment("to"))
+        counted = select(local, func.count().label("count")).where(moment.is_not(None), *period)
+        return counted.group_by(local).cte(build.compiler.name())
+
+    return build.once(name, make)
 
 
 def _span(build: Building, name: str) -> CTE:
-    found, zone = build.once(name, lambda: _found(build, name)), text(build.shop.timezone)
-    ends = span(build.given("bucket"), zone, found, build.moment("from"), build.moment("to"))
-    return build.once(f"{name} span", lambda: ends.cte(build.compiler.name()))
+    def make() -> CTE:
+        bucket, zone = build.given("bucket"), text(build.shop.timezone)
+        ends = span(bucket, zone, _found(build, name), build.moment("from"), build.moment("to"))
+        return ends.cte(build.compiler.name())
+
+    return build.once(f"{name} span", make)
 
 
 def _by_time(build: Building, name: str) -> Table:
-    zone, bucket = text(build.shop.timezone), build.given("bucket")
-    found = build.once(name, lambda: _found(build, name))
-    starts = period_buckets(bucket, _span(build, name)).subquery(build.compiler.name())
+    found, zone = _found(build, name), text(build.shop.timezone)
+    starts = period_buckets(build.given("bucket"), _span(build, name)).subquery(build.compiler.name())
     here = starts.c.local
     rows = select(moment_of(here, zone).label("start"), func.coalesce(found.c.count, _ZERO).label("count"))
     return Table(rows.select_from(starts).outerjoin(found, found.c.local == here), order=("start",))
 
 
 def _by_label(build: Building, name: str) -> Table:
-    ticket, kind = build.alias(Ticket), _LABELS[name]
-    found = cast(build.value(Ticket, ticket, _NEEDS[name][0]), Text).label("label")
-    counted = (
-        select(found, func.count().label("count"))
-        .where(*build.seen(Ticket, ticket), *_in_period(build, build.value(Ticket, ticket, "created_at")))
-        .group_by(found)
-        .cte(build.compiler.name())
-    )
+    of, kind = _rows(build), _LABELS[name]
+    found = cast(of.c[_NEEDS[name][0]], Text).label("label")
+    counted = select(found, func.count().label("count")).where(of.c.opened).group_by(found).cte(build.compiler.name())
     members = values(column("place", Integer), column("label", Text), name="#members", literal_binds=True).data(
         [(number, member.value) for number, member in enumerate(kind)]
     )
     count = func.coalesce(counted.c.count, _ZERO).label("count")
     known = select(members.c.place.label("#place"), members.c.label.label("label"), count).select_from(members)
-    unknown = select(literal_column(str(len(kind)), Integer), text(""), counted.c.count).where(
-        counted.c.label.is_(None)
-    )
+    last = literal_column(str(len(kind)), Integer)
+    unknown = select(last, text(""), counted.c.count).where(counted.c.label.is_(None))
     known = known.outerjoin(counted, counted.c.label == members.c.label)
     return Table(select(union_all(known, unknown).subquery(build.compiler.name())), order=("#place",))
 
 
-def _minutes(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
-    return cast(extract("epoch", end - start), Float) / _MINUTE
+def _minutes(of: CTE, end: str) -> ColumnElement[Any] | None:
+    if end not in of.c:
+        return None
+    return cast(extract("epoch", of.c[end] - of.c.created_at), Float) / _MINUTE
 
 
-def _percentile(share: str, of: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.percentile_cont(literal_column(share, Float)).within_group(of)
+def _percentile(of: CTE, share: str, value: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    assert value is not None
+    return func.percentile_cont(literal_column(share, Float)).within_group(value).filter(of.c.opened)
 
 
-def _settled(build: Building, ticket: Any) -> ColumnElement[bool]:
-    return build.value(Ticket, ticket, "status").in_([text(status.value) for status in _SETTLED])
+def _mark(mark: int) -> ColumnElement[Any]:
+    return literal_column(str(mark), Integer)
 
 
-def _settled_at(build: Building, ticket: Any) -> ColumnElement[Any]:
-    """When a settled ticket was so, as far as that is known."""
-    return func.coalesce(build.value(Ticket, ticket, "resolved_at"), build.value(Ticket, ticket, "closed_at"))
+def _counted(of: CTE, condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.count().filter(of.c.opened, condition)
 
 
-def _clock(build: Building, ticket: Any) -> ColumnElement[Any]:
-    """The moment up to which a ticket's clock has run: it stands still while the ticket is pending or settled."""
-    pending = build.value(Ticket, ticket, "status") == text(TicketStatus.PENDING.value)
-    since = func.coalesce(ticket.pending_since, _NOW)
-    return case((_settled(build, ticket), _settled_at(build, ticket)), (pending, since), else_=_NOW)
-
-
-def _met(due: ColumnElement[Any], done: ColumnElement[Any], clock: ColumnElement[Any]) -> ColumnElement[Any]:
+def _met(of: CTE, due_name: str, done_name: str) -> ColumnElement[Any]:
     """The share of what was done in time, of what was done or is late."""
-    met = func.count().filter(done <= due)
-    missed = func.count().filter(or_(done > due, and_(done.is_(None), clock > due)))
+    due, done = of.c[due_name], of.c[done_name]
+    met = _counted(of, done <= due)
+    missed = _counted(of, or_(done > due, and_(done.is_(None), of.c.clock > due)))
     return cast(met, Float) / func.nullif(met + missed, _ZERO)
-
-
-def _backlog(build: Building) -> ColumnElement[Any]:
-    ticket, to = build.alias(Ticket), build.moment("to")
-    end = _NOW if to is None else to
-    unsettled = or_(~_settled(build, ticket), _settled_at(build, ticket) >= end)
-    created = build.value(Ticket, ticket, "created_at")
-    return (
-        select(func.count()).select_from(ticket).where(*build.seen(Ticket, ticket), created < end, unsettled)
-    ).scalar_subquery()

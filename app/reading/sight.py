@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement
 from app.models.base import Row
 from app.reading.read import Root
 
-How = Literal["set", "row", "page"]
-"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand; and
-``page`` is whichever of the two finds the first rows of an order sooner."""
+How = Literal["set", "row", "page", "figure"]
+"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand;
+``page`` is whichever of the two finds the first rows of an order sooner; ``figure`` finds all of a table mostly in
+sight: it leaves out what is gone instead of looking for what is there."""
 
 
 @dataclass(frozen=True, slots=True)

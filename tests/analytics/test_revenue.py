@@ -142,3 +142,11 @@ async def test_orders_too_far_apart_for_days_are_refused_without_a_period_too(sa
     answer = await sales.post("revenue(bucket: DAY) { orders }")
     assert answer["errors"][0]["extensions"]["argument"] == "bucket"
     assert "errors" not in await sales.post("revenue(bucket: WEEK) { orders }")
+
+
+async def test_tickets_are_bounded_alike(sales: SalesShop) -> None:
+    fields = 'tickets(from: "1990-01-01T00:00:00Z", to: "2020-01-01T00:00:00Z", bucket: DAY)'
+    for name in ("opened", "resolved"):
+        answer = await sales.post(f"{fields} {{ {name} {{ count }} }}")
+        assert answer["errors"][0]["extensions"]["argument"] == "bucket"
+    assert "errors" not in await sales.post(f"{fields} {{ backlog }}")
