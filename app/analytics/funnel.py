@@ -8,26 +8,25 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
-    Uuid,
     and_,
-    any_,
     cast,
+    exists,
+    false,
     func,
     literal_column,
     or_,
+    outerjoin,
     select,
     true,
-    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import BIT
 
-from app.analytics.building import Building, Definition, Table
-from app.analytics.deals import kind_of, listed, referred
+from app.analytics.building import Building, Definition, Table, text
+from app.analytics.deals import listed, referred
 from app.analytics.periods import within
 from app.models import Opportunity, Stage, StageChange
 from app.models.base import Row
 from app.models.enums import StageKind
-from app.reading.correlation import there
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
 
@@ -55,60 +54,80 @@ class Funnel(Definition):
 
     def table(self, build: Building) -> Table:
         """A row for each stage."""
-        ways = _ways(build)
-        stage, later = build.alias(Stage), build.alias(Stage)
-        passed = (StageKind.OPEN, StageKind.WON)
-        came_later = (later.id == any_(ways.c.stages), later.position > stage.position)
-        further = there(later, kind_of(later, *passed), *came_later)
-        reached = or_(stage.id == any_(ways.c.stages), and_(kind_of(stage, *passed), further))
-        entered = (
-            select(func.coalesce(func.sum(ways.c.count), _ZERO, type_=Integer))
-            .select_from(ways)
-            .where(reached)
-            .correlate(stage)
-            .scalar_subquery()
+        numbered, ways = _numbered(build), _ways(build)
+        stage, later = numbered.alias("#stage"), numbered.alias("#later")
+        row = build.alias(Stage)
+        passed = [text(kind.value) for kind in (StageKind.OPEN, StageKind.WON)]
+        further = exists(
+            select(later.c.id)
+            .where(_has(ways.c.stages, later), later.c.kind.in_(passed), later.c.position > stage.c.position)
+            .correlate(ways, stage)
         )
-        whole = select(func.sum(ways.c.count)).scalar_subquery()
-        came = select(func.unnest(ways.c.stages)).select_from(ways)
-        steps = (
+        reached = or_(_has(ways.c.stages, stage), and_(stage.c.kind.in_(passed), further))
+        counts = (
             select(
-                stage.id.label("stage"),
-                entered.label("entered"),
-                stage.position.label("#position"),
-                stage.id.label("#id"),
-                whole.label("#opened"),
+                stage.c.id,
+                func.coalesce(func.sum(ways.c.count).filter(reached), _ZERO, type_=Integer).label("entered"),
+                func.coalesce(func.bool_or(_has(ways.c.stages, stage)), false()).label("came"),
+                func.sum(ways.c.count, type_=Integer).label("opened"),
             )
-            .select_from(stage)
-            .where(listed(build, stage, came))
-            .subquery(build.compiler.name())
+            .select_from(outerjoin(stage, ways, true()))
+            .group_by(stage.c.id)
+            .cte(build.compiler.name())
         )
-        opened = steps.c["#opened"]
-        conversion = cast(steps.c.entered, Float) / func.nullif(opened, _ZERO)
-        return Table(select(steps, conversion.label("conversion")), order=("#position", "#id"))
+        shown = {
+            "stage": row.id,
+            "entered": counts.c.entered,
+            "conversion": cast(counts.c.entered, Float) / func.nullif(counts.c.opened, _ZERO),
+            "#position": row.position,
+            "#id": row.id,
+        }
+        rows = (
+            select(*(value.label(label) for label, value in shown.items()))
+            .select_from(row)
+            .join(counts, counts.c.id == row.id)
+            .where(listed(build, row, select(counts.c.id).where(counts.c.came)))
+        )
+        return Table(rows, order=("#position", "#id"))
+
+
+def _has(stages: ColumnElement[Any], stage: Any) -> ColumnElement[bool]:
+    """Whether ``stage`` is in a set of stages."""
+    return func.get_bit(stages, stage.c.number) == literal_column("1")
+
+
+def _numbered(build: Building) -> CTE:
+    """Every stage with a number, and the set of itself: as many bits as there are stages, one of them 1."""
+    return build.once("numbered", lambda: _number(build))
+
+
+def _number(build: Building) -> CTE:
+    stage, every = build.alias(Stage), build.alias(Stage)
+    number = cast(func.row_number().over(order_by=stage.id), Integer) - literal_column("1", Integer)
+    count = select(cast(func.count(), Integer)).select_from(every).scalar_subquery()
+    none: ColumnElement[Any] = cast(func.repeat(text("0"), count), BIT(varying=True))
+    found = select(stage.id, stage.kind, stage.position, number.label("number"), none.label("none")).subquery()
+    itself = func.set_bit(found.c["none"], found.c.number, literal_column("1"))
+    return select(found, itself.label("itself")).cte(build.compiler.name())
 
 
 def _ways(build: Building) -> CTE:
     """Each set of stages into which opportunities of the period came, and how many came into just these."""
     deal, change = build.alias(Opportunity), build.alias(StageChange)
+    present, other = (_numbered(build).alias(name) for name in ("#present", "#other"))
     period = within(build.value(Opportunity, deal, "opened_at"), build.moment("from"), build.moment("to"))
     told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
-    deals = (
-        select(
-            deal.id.label("id"),
-            referred(build, Opportunity, deal, "stage").label("stage_id"),
-            (true() if isinstance(told, bool) else told).label("told"),
-        )
+    seen = [*build.sight.rows(StageChange, change, "set", parent_seen=True), true() if isinstance(told, bool) else told]
+    none = select(func.bit_or(_numbered(build).c["none"])).scalar_subquery()
+    both = func.coalesce(present.c.itself, none).bitwise_or(func.coalesce(func.bit_or(other.c.itself), none))
+    each = (
+        select(both.label("stages"))
+        .select_from(deal)
+        .outerjoin(present, present.c.id == referred(build, Opportunity, deal, "stage"))
+        .outerjoin(change, and_(change.opportunity_id == deal.id, *seen))
+        .outerjoin(other, other.c.id == referred(build, StageChange, change, "to_stage"))
         .where(*build.seen(Opportunity, deal), *period)
-        .cte(build.compiler.name())
+        .group_by(deal.id, present.c.itself)
+        .subquery(build.compiler.name())
     )
-    changed = [*build.sight.rows(StageChange, change, "set", parent_seen=True)]
-    came = union_all(
-        select(deals.c.id, deals.c.stage_id),
-        select(deals.c.id, referred(build, StageChange, change, "to_stage").label("stage_id"))
-        .select_from(deals)
-        .join(change, change.opportunity_id == deals.c.id)
-        .where(*changed, *([] if isinstance(told, bool) else [deals.c.told])),
-    ).subquery(build.compiler.name())
-    stages = func.array_agg(aggregate_order_by(came.c.stage_id.distinct(), came.c.stage_id), type_=ARRAY(Uuid()))
-    each = select(stages.label("stages")).group_by(came.c.id).subquery(build.compiler.name())
     return select(each.c.stages, func.count().label("count")).group_by(each.c.stages).cte(build.compiler.name())

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 
 def _weighted(row: Any) -> Any:
-    return func.round(row.amount * row.probability / 100, func.currency_scale(row.currency, type_=Integer))
+    return func.round(
+        row.amount * row.probability * literal_column("0.01"), func.currency_scale(row.currency, type_=Integer)
+    )
 
 
 def rots_before(stage: Any) -> Any:
@@ -128,6 +130,7 @@ class StageChange(Entity, table=True):
     __tablename__ = "stage_changes"
     __table_args__ = (
         Index("ix_stage_changes_opportunity_id_changed_at_id", "opportunity_id", "changed_at", "id"),
+        Index("ix_stage_changes_opportunity_id_to_stage_id", "opportunity_id", "to_stage_id"),
         Index("ix_stage_changes_from_stage_id", "from_stage_id"),
         Index("ix_stage_changes_to_stage_id", "to_stage_id"),
         Index("ix_stage_changes_changed_by_id", "changed_by_id"),
