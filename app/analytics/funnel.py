@@ -4,29 +4,32 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
     Float,
     Integer,
+    Uuid,
     and_,
+    any_,
+    case,
     cast,
-    exists,
     false,
     func,
     literal_column,
     or_,
     outerjoin,
     select,
-    true,
+    union,
 )
-from sqlalchemy.dialects.postgresql import BIT
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.deals import listed, referred
+from app.analytics.deals import kind_of, listed, referred
 from app.analytics.periods import within
-from app.models import Opportunity, Stage, StageChange
+from app.models import Opportunity, Stage, StageChange, StagesEntered
 from app.models.base import Row
 from app.models.enums import StageKind
+from app.reading.correlation import own, there
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
 
@@ -54,84 +57,59 @@ class Funnel(Definition):
 
     def table(self, build: Building) -> Table:
         """A row for each stage."""
-        numbered, ways = _numbered(build), _ways(build)
-        stage, later = numbered.alias("#stage"), numbered.alias("#later")
-        row = build.alias(Stage)
-        passed = [text(kind.value) for kind in (StageKind.OPEN, StageKind.WON)]
-        further = exists(
-            select(later.c.id)
-            .where(_has(ways.c.stages, later), later.c.kind.in_(passed), later.c.position > stage.c.position)
-            .correlate(ways, stage)
-        )
-        reached = or_(_has(ways.c.stages, stage), and_(stage.c.kind.in_(passed), further))
-        counts = (
+        ways = _ways(build)
+        stage, later = build.alias(Stage), build.alias(Stage)
+        passed = (StageKind.OPEN, StageKind.WON)
+        further = there(later, _came(ways, later), kind_of(later, *passed), later.position > stage.position)
+        reached = or_(_came(ways, stage), and_(kind_of(stage, *passed), further))
+        entered = select(func.coalesce(func.sum(ways.c.count), _ZERO, type_=Integer)).where(reached)
+        steps = (
             select(
-                stage.c.id,
-                func.coalesce(func.sum(ways.c.count).filter(reached), _ZERO, type_=Integer).label("entered"),
-                func.coalesce(func.bool_or(_has(ways.c.stages, stage)), false()).label("came"),
-                func.sum(ways.c.count, type_=Integer).label("opened"),
+                stage.id.label("stage"),
+                entered.correlate(stage).scalar_subquery().label("entered"),
+                select(func.sum(ways.c.count)).scalar_subquery().label("#opened"),
+                stage.position.label("#position"),
+                stage.id.label("#id"),
             )
-            .select_from(outerjoin(stage, ways, true()))
-            .group_by(stage.c.id)
-            .cte(build.compiler.name())
+            .select_from(stage)
+            .where(listed(build, stage, union(select(func.unnest(ways.c.stages)), select(ways.c.present))))
+            .subquery(build.compiler.name())
         )
-        shown = {
-            "stage": row.id,
-            "entered": counts.c.entered,
-            "conversion": cast(counts.c.entered, Float) / func.nullif(counts.c.opened, _ZERO),
-            "#position": row.position,
-            "#id": row.id,
-        }
-        rows = (
-            select(*(value.label(label) for label, value in shown.items()))
-            .select_from(row)
-            .join(counts, counts.c.id == row.id)
-            .where(listed(build, row, select(counts.c.id).where(counts.c.came)))
-        )
-        return Table(rows, order=("#position", "#id"))
+        conversion = cast(steps.c.entered, Float) / func.nullif(steps.c["#opened"], _ZERO)
+        return Table(select(steps, conversion.label("conversion")), order=("#position", "#id"))
 
 
-def _has(stages: ColumnElement[Any], stage: Any) -> ColumnElement[bool]:
-    """Whether ``stage`` is in a set of stages."""
-    return func.get_bit(stages, stage.c.number) == literal_column("1")
-
-
-def _numbered(build: Building) -> CTE:
-    """Every stage with a number, and the set of itself: as many bits as there are stages, one of them 1."""
-    return build.once("numbered", lambda: _number(build))
-
-
-def _number(build: Building) -> CTE:
-    stage, every = build.alias(Stage), build.alias(Stage)
-    number = cast(func.row_number().over(order_by=stage.id), Integer) - literal_column("1", Integer)
-    count = select(cast(func.count(), Integer)).select_from(every).scalar_subquery()
-    none: ColumnElement[Any] = cast(func.repeat(text("0"), count), BIT(varying=True))
-    found = select(stage.id, stage.kind, stage.position, number.label("number"), none.label("none")).subquery()
-    itself = func.set_bit(found.c["none"], found.c.number, literal_column("1"))
-    return select(found, itself.label("itself")).cte(build.compiler.name())
+def _came(ways: CTE, stage: Any) -> ColumnElement[bool]:
+    """Whether those who went one of ``ways`` came into ``stage``."""
+    return or_(stage.id == any_(ways.c.stages), func.coalesce(stage.id == ways.c.present, false()))
 
 
 def _ways(build: Building) -> CTE:
-    """Each set of stages into which opportunities of the period came, and how many came into just these."""
-    deal, change = build.alias(Opportunity), build.alias(StageChange)
-    present, other = (_numbered(build).alias(name) for name in ("#present", "#other"))
-    start, end = build.moment("from"), build.moment("to")
-    period = within(build.value(Opportunity, deal, "opened_at"), start, end)
+    """The stages that opportunities of the period came into by changes, the one in which they are now, and how many
+    are alike in both."""
+    deal = build.alias(Opportunity)
+    period = within(build.value(Opportunity, deal, "opened_at"), build.moment("from"), build.moment("to"))
+    stages, rows = _stages(build, deal)
+    groups = [stages.label("stages"), referred(build, Opportunity, deal, "stage").label("present")]
+    return (
+        select(*groups, func.count().label("count"))
+        .select_from(rows)
+        .where(*build.seen(Opportunity, deal), *period)
+        .group_by(*groups)
+        .cte(build.compiler.name())
+    )
+
+
+def _stages(build: Building, deal: Any) -> tuple[ColumnElement[Any], Any]:
+    """The stages that the changes of ``deal`` lead to, as far as the caller sees these; and the rows for that."""
+    change, kept = build.alias(StageChange), build.alias(StagesEntered)
+    none: ColumnElement[Any] = cast(text("{}"), ARRAY(Uuid()))
     told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
-    seen = [*build.sight.rows(StageChange, change, "set", parent_seen=True), true() if isinstance(told, bool) else told]
-    none = select(func.bit_or(_numbered(build).c["none"])).scalar_subquery()
-    changed = other.c.id == referred(build, StageChange, change, "to_stage")
-    came: ColumnElement[Any] = func.bit_or(other.c.itself)
-    groups: list[ColumnElement[Any]] = [deal.id, present.c.itself]
-    rows = outerjoin(deal, present, present.c.id == referred(build, Opportunity, deal, "stage"))
-    if start is end is None and build.whole(Opportunity) and build.sight.covers_all(StageChange, "read"):
-        # All changes count: they are put together before the join, in the order of an index.
-        every = select(change.opportunity_id.label("id"), came.label("came")).join(other, changed)
-        ways = every.group_by(change.opportunity_id).subquery(build.compiler.name())
-        rows, came, groups = rows.outerjoin(ways, and_(ways.c.id == deal.id, *seen[-1:])), ways.c.came, []
-    else:
-        rows = rows.outerjoin(change, and_(change.opportunity_id == deal.id, *seen)).outerjoin(other, changed)
-    both = func.coalesce(present.c.itself, none).bitwise_or(func.coalesce(came, none))
-    each = select(both.label("stages")).select_from(rows).where(*build.seen(Opportunity, deal), *period)
-    found = each.group_by(*groups).subquery(build.compiler.name())
-    return select(found.c.stages, func.count().label("count")).group_by(found.c.stages).cte(build.compiler.name())
+    seen = build.sight.rows(StageChange, change, "row", parent_seen=True)
+    if told is True and not seen and build.sight.treatment(StageChange, "to_stage", change).readable is True:
+        return func.coalesce(kept.stages, none), outerjoin(deal, kept, kept.opportunity_id == deal.id)
+    to = referred(build, StageChange, change, "to_stage")
+    conditions = [change.opportunity_id == deal.id, to.is_not(None), *seen]
+    changes = own(select(to).where(*conditions).distinct().order_by(to), change)
+    found = func.array(changes.scalar_subquery(), type_=ARRAY(Uuid()))
+    return (found if isinstance(told, bool) else case((told, found), else_=none)), deal

@@ -130,7 +130,6 @@ class StageChange(Entity, table=True):
     __tablename__ = "stage_changes"
     __table_args__ = (
         Index("ix_stage_changes_opportunity_id_changed_at_id", "opportunity_id", "changed_at", "id"),
-        Index("ix_stage_changes_opportunity_id_to_stage_id", "opportunity_id", "to_stage_id"),
         Index("ix_stage_changes_from_stage_id", "from_stage_id"),
         Index("ix_stage_changes_to_stage_id", "to_stage_id"),
         Index("ix_stage_changes_changed_by_id", "changed_by_id"),
