@@ -17,7 +17,8 @@ SAME = """
 
 DEEDS = (
     "INSERT INTO stage_changes (id, opportunity_id, to_stage_id, changed_at)"
-    " SELECT gen_random_uuid(), o.id, s.id, now() FROM opportunities o CROSS JOIN stages s WHERE hashtext(o.id::text || s.id::text) % 3 = 0",
+    " SELECT gen_random_uuid(), o.id, s.id, now() FROM opportunities o CROSS JOIN stages s"
+    " WHERE hashtext(o.id::text || s.id::text) % 3 = 0",
     "INSERT INTO stage_changes (id, opportunity_id, to_stage_id, changed_at)"
     " SELECT gen_random_uuid(), opportunity_id, to_stage_id, now() FROM stage_changes",
     "UPDATE stage_changes SET to_stage_id = (SELECT max(id::text)::uuid FROM stages) WHERE hashtext(id::text) % 4 = 0",
