@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from app.cli_analytics import analytics_app
 from app.cli_audit import audit_app
 from app.cli_people import ADMIN_LEFT, role_app, user_activate, user_deactivate, user_list, user_role
 from app.cli_token import token_app
@@ -66,6 +67,7 @@ cli.add_typer(role_app, name="role")
 cli.add_typer(token_app, name="token")
 cli.add_typer(sla_app, name="sla")
 cli.add_typer(audit_app, name="audit")
+cli.add_typer(analytics_app, name="analytics")
 cli.add_typer(schema_app, name="schema")
 cli.add_typer(docs_app, name="docs")
 
@@ -205,9 +207,14 @@ async def _ensure_demo(url: str, customers: int, settings: Settings) -> None:
 
 async def _load_demo(url: str, customers: int) -> None:
     with progress_bar() as watch:
-        zone = get_settings().shop_timezone
+        settings = get_settings()
         report = await load_demo(
-            url, customers, password_hash=hash_now(DEMO_PASSWORD), progress=watch, shop_timezone=zone
+            url,
+            customers,
+            password_hash=hash_now(DEMO_PASSWORD),
+            progress=watch,
+            shop_currency=settings.shop_currency,
+            shop_timezone=settings.shop_timezone,
         )
     rows = sum(report.counts.values())
     console.print(f"Loaded {rows:,} rows of demo data in {report.seconds:.1f} s.")

@@ -1,15 +1,13 @@
 """The commands of the audit log: verify, head, export, archive."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import asyncpg
 import typer
 
-from app.commands import UserMistakeError, console, origin, with_database
+from app.commands import UserMistakeError, console, moment, origin, with_connection
 from app.db.ids import print_id
 from app.models import AuditEvent
 from app.models.base import utcnow
@@ -23,17 +21,6 @@ from auth.verifying import BrokenError, Verification, verify
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
 T = TypeVar("T")
 _Day = Annotated[str | None, typer.Option(help="A day or moment of ISO 8601, in UTC where it names no zone.")]
-
-
-def _with_connection(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    async def run(url: str) -> T:
-        connection = await asyncpg.connect(url, server_settings={"jit": "off", "TimeZone": "UTC"})
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    return with_database(run)
 
 
 @audit_app.command(name="verify")
@@ -55,7 +42,7 @@ def audit_verify(
         return await verify(connection, keys, saved=saved)
 
     try:
-        found = _with_connection(run)
+        found = with_connection(run)
     except BrokenError as error:
         found = Verification(False, 0, Head(), error.event, str(error))
     if not found.ok:
@@ -71,13 +58,13 @@ def audit_verify(
 @audit_app.command(name="head")
 def audit_head() -> None:
     """Print the number and MAC of the last seal, to be kept elsewhere and given to rapport audit verify --head."""
-    typer.echo(str(_with_connection(head_of)))
+    typer.echo(str(with_connection(head_of)))
 
 
 @audit_app.command(name="export")
 def audit_export(since: _Day = None, until: _Day = None) -> None:
     """Print events with their seals, a JSON object a line: from SINCE on, before UNTIL."""
-    begin, end = _moment(since), _moment(until)
+    begin, end = moment(since), moment(until)
 
     async def run(connection: asyncpg.Connection) -> None:
         count = 0
@@ -87,7 +74,7 @@ def audit_export(since: _Day = None, until: _Day = None) -> None:
         sys.stdout.buffer.flush()
         await _note(connection, "export", events=count, since=since, until=until)
 
-    _with_connection(run)
+    with_connection(run)
 
 
 @audit_app.command(name="archive")
@@ -96,7 +83,7 @@ def audit_archive(
     before: Annotated[str, typer.Option(help="A day or moment of ISO 8601: events from before it are moved.")],
 ) -> None:
     """Move old sealed events out to a file; the rest of the chain still verifies."""
-    keys, until = AuditKeys.of(get_settings()), _moment(before)
+    keys, until = AuditKeys.of(get_settings()), moment(before)
     assert until is not None
 
     async def run(connection: asyncpg.Connection) -> Archived:
@@ -113,7 +100,7 @@ def audit_archive(
             await _note(connection, "archive", file=file.name, events=done.events, first=done.first, last=done.last)
         return done
 
-    done = _with_connection(run)
+    done = with_connection(run)
     if not done.events:
         console.print("There is nothing to archive from before then.")
         return
@@ -125,16 +112,6 @@ async def _note(connection: asyncpg.Connection, action: str, **facts: object) ->
     await write_events(
         connection, event(origin(f"audit {action}"), utcnow(), action, entity=AuditEvent.__name__, changes=told)
     )
-
-
-def _moment(said: str | None) -> datetime | None:
-    if said is None:
-        return None
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        raise UserMistakeError(f"{said!r} is not a day or moment of ISO 8601, such as 2026-01-31.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _saved(path: Path) -> tuple[int, bytes]:

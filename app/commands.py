@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import asyncpg
@@ -54,3 +55,27 @@ def origin(command: str) -> Origin:
     except (OSError, KeyError):
         user = "unknown"
     return Origin(None, secrets.token_hex(8), user_agent=f"rapport {command}, by the system user {user}")
+
+
+def with_connection(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Do ``work`` on a connection to the prepared database of the settings."""
+
+    async def run(url: str) -> T:
+        connection = await asyncpg.connect(url, server_settings={"jit": "off", "TimeZone": "UTC"})
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    return with_database(run)
+
+
+def moment(said: str | None) -> datetime | None:
+    """The moment that somebody typed, in UTC where it names no zone."""
+    if said is None:
+        return None
+    try:
+        found = datetime.fromisoformat(said)
+    except ValueError:
+        raise UserMistakeError(f"{said!r} is not a day or moment of ISO 8601, such as 2026-01-31.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,4 +1,5 @@
-"""The keeper: seals the audit log, checks it from time to time, and clears away what has expired.
+"""The keeper: seals the audit log, checks it from time to time, keeps what the figures use up to date, and clears away
+what has expired.
 
 Every server process has one, and one of them works: the one that holds an advisory lock on the database. It goes with
 its connection, so that another takes over when the process ends in whatever way.
@@ -13,6 +14,11 @@ from typing import Any
 import asyncpg
 import structlog
 
+from app.analytics.building import ShopFacts
+from app.analytics.keeping.follow import PACE as ANALYTICS_PACE
+from app.analytics.keeping.follow import follow
+from app.analytics.keeping.snapshots import snapshot_due
+from app.analytics.keeping.totals import add_up
 from app.budgets import purge_budgets
 from app.models.base import utcnow
 from app.outbox import purge_outbox
@@ -79,6 +85,7 @@ class Keeper:
         others = [
             asyncio.create_task(self._every(60.0 * self._settings.audit_check_minutes, self.check)),
             asyncio.create_task(self._every(_PURGE_SECONDS, self.purge)),
+            asyncio.create_task(self._every(ANALYTICS_PACE, self.analytics)),
         ]
         try:
             head = await head_of(connection)
@@ -131,6 +138,18 @@ class Keeper:
             _FOUND, utcnow(), found.ok, found.checked, found.broken, found.problem, str(found.head)
         )
         return found
+
+    async def analytics(self, connection: asyncpg.Connection) -> None:
+        """Bring the metrics of customers and the roll-ups to what happened; keep how a month begins."""
+        await add_up(connection)
+        shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
+        done = await follow(connection, shop, outbox_hours=self._settings.outbox_hours)
+        if done is None:
+            return
+        if done.everything:
+            _log.info("analytics were counted anew")
+        if month := await snapshot_due(connection, shop):
+            _log.info("took a snapshot of the segments", month=f"{month:%Y-%m}")
 
     async def purge(self, connection: asyncpg.Connection) -> None:
         """Clear away old outbox events, keys of repeated requests, codes, counts of failures, sessions long over, and

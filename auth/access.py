@@ -257,6 +257,25 @@ class Access:
             return False
         return entity.parent is None or self.covers_all(relation(entity, entity.parent).target, "read")
 
+    def below(
+        self, entity: type[Row], parent: Any, action: str, attributes: Sequence[str]
+    ) -> ColumnElement[bool] | bool:
+        """On which rows ``parent``, which are visible, every row of ``entity`` below is in sight: it may be read,
+        ``action`` covers it, and so much is readable of it as ``attributes``."""
+        assert entity.__name__ in FOLLOWERS
+        assert entity.parent is not None
+        above = relation(entity, entity.parent).target
+        seen = self.rights.rows(above)
+        scopes = [self.rights.rows(entity, each) for each in ("read", action)]
+        narrower = [scope for scope in scopes if WIDTH[scope] < WIDTH[seen]]
+        conditions: list[ColumnElement[bool] | bool] = [
+            condition for scope in narrower for condition in in_scope(above, parent, scope, "row")
+        ]
+        for attribute in attributes:
+            rules = self.rights.rules(entity, attribute)
+            conditions += [_where(rule, {FieldAccess.READ}, above, parent) for rule in rules]
+        return _all(conditions)
+
     @property
     def recorded(self) -> Sequence[type[Row]]:
         """The entities of whose records the audit log tells values."""

@@ -146,6 +146,11 @@ class Definition(ABC):
         does."""
         return None
 
+    def refusal(self, build: Building) -> ColumnElement[Any] | None:  # noqa: ARG002  # Most answer whatever is asked.
+        """A JSON object of ``argument`` and ``message`` where the rows show that the figure cannot be answered, NULL
+        elsewhere; None where that is never so. Then the answer is BAD_USER_INPUT."""
+        return None
+
 
 def text(value: str) -> ColumnElement[str]:
     """A text of our own, as it stands in the statement."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.periods import local_start, moment_of, period_buckets, within
+from app.analytics.periods import local_start, moment_of, period_buckets, refusal, span, within
 from app.models import Ticket
 from app.models.base import Row
 from app.models.enums import TicketChannel, TicketKind, TicketPriority, TicketStatus
@@ -96,6 +96,11 @@ class Tickets(Definition):
         whole = select(*columns, _ZERO.label("#none"))
         # What is worked out otherwise is one row already.
         return Table(whole.select_from(of) if asked & (made.keys() - _OTHERWISE) else whole)
+
+    def refusal(self, build: Building) -> ColumnElement[Any] | None:
+        """A period of more buckets than anybody can look at."""
+        found = [refusal(build.given("bucket"), _span(build, name)) for name in _MOMENTS if name in build.asked]
+        return func.coalesce(*found) if found else None
 
     def inner(self, build: Building, name: str) -> Table:
         """The numbers by time or by sort."""
@@ -168,18 +173,32 @@ def _satisfaction(build: Building, *, mean: bool = False) -> ColumnElement[Any]:
     return select(array([cast(func.coalesce(each, _ZERO), Integer) for each in counts])).scalar_subquery()
 
 
+def _found(build: Building, name: str) -> CTE:
+    """How many tickets there were in each bucket that has some, by its ``local`` start."""
+
+    def make() -> CTE:
+        of, zone = _rows(build), text(build.shop.timezone)
+        moment = of.c[_MOMENTS[name]]
+        local = local_start(build.given("bucket"), moment, zone).label("local")
+        period = within(moment, build.moment("from"), build.moment("to"))
+        counted = select(local, func.count().label("count")).where(moment.is_not(None), *period)
+        return counted.group_by(local).cte(build.compiler.name())
+
+    return build.once(name, make)
+
+
+def _span(build: Building, name: str) -> CTE:
+    def make() -> CTE:
+        bucket, zone = build.given("bucket"), text(build.shop.timezone)
+        ends = span(bucket, zone, _found(build, name), build.moment("from"), build.moment("to"))
+        return ends.cte(build.compiler.name())
+
+    return build.once(f"{name} span", make)
+
+
 def _by_time(build: Building, name: str) -> Table:
-    of, zone, bucket = _rows(build), text(build.shop.timezone), build.given("bucket")
-    start, end = build.moment("from"), build.moment("to")
-    moment = of.c[_MOMENTS[name]]
-    local = local_start(bucket, moment, zone).label("local")
-    found = (
-        select(local, func.count().label("count"))
-        .where(moment.is_not(None), *within(moment, start, end))
-        .group_by(local)
-        .cte(build.compiler.name())
-    )
-    starts = period_buckets(bucket, zone, found, start, end).subquery(build.compiler.name())
+    found, zone = _found(build, name), text(build.shop.timezone)
+    starts = period_buckets(build.given("bucket"), _span(build, name)).subquery(build.compiler.name())
     here = starts.c.local
     rows = select(moment_of(here, zone).label("start"), func.coalesce(found.c.count, _ZERO).label("count"))
     return Table(rows.select_from(starts).outerjoin(found, found.c.local == here), order=("start",))

@@ -10,6 +10,9 @@ from uuid import UUID
 
 import asyncpg
 
+from app.analytics.building import ShopFacts
+from app.analytics.keeping.refresh import refresh
+from app.analytics.keeping.state import turn
 from app.demo.bulk import put_back, set_aside
 from app.demo.buyers import plan_buyers
 from app.demo.catalogue import make_products, make_stages
@@ -25,6 +28,7 @@ from app.domain.rows import columns, loaded
 from app.domain.sla_policy import Clock, clock_of
 from app.domain.work import Shop
 from app.models import SlaPolicy
+from app.models.base import utcnow
 
 __all__ = ["AS_OF", "DEMO_ACCOUNTS", "DemoRefusedError", "DemoReport", "load_demo"]
 
@@ -65,14 +69,15 @@ async def load_demo(
     progress: Progress | None = None,
     as_of: datetime = AS_OF,
     seed: int = SEED,
+    shop_currency: str = "EUR",
     shop_timezone: str = "Europe/Berlin",
 ) -> DemoReport:
     """Fill the migrated database of ``url`` with a shop of so many customers, the same for the same arguments.
 
     ``password_hash`` becomes that of the accounts in ``DEMO_ACCOUNTS``; the other users cannot sign in. ``progress``
-    is told what is being filled, how much of it is done, and about how much it will be; it comes last with the name
-    ``"indexes"``. Tickets are due as the database's policy says, in ``shop_timezone`` unless that names another. Raises
-    DemoRefusedError where the database holds business already; then nothing has changed.
+    is told what is being filled, how much of it is done, and about how much it will be; it comes last with the names
+    ``"indexes"`` and ``"analytics"``. Tickets are due as the database's policy says, in ``shop_timezone`` unless that
+    names another. Raises DemoRefusedError where the database holds business already; then nothing has changed.
     """
     started = time.perf_counter()
     tell = progress or (lambda _name, _done, _total: None)
@@ -90,6 +95,10 @@ async def load_demo(
                 tell("indexes", built, len(definitions))
             await connection.execute("SELECT check_order_subtotals()")
             await connection.execute("SELECT set_references_of_deleted()")
+        tell("analytics", 0, 1)
+        async with turn(connection):
+            await refresh(connection, ShopFacts(shop_currency, shop_timezone), utcnow())
+        tell("analytics", 1, 1)
         await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import asyncpg
 
+from app.importing.changes import changing, queue_changes
 from app.importing.errors import ImportRefusedError
 from app.importing.lines import OrderSums
 from app.importing.maps import Map, load_map
@@ -169,6 +170,7 @@ async def _resolve_and_write(
     # Nor may the planner take this table for a small one, and look through others once for each of its rows.
     await connection.execute(f"ANALYZE {FOUND} (_problem)")
     progress(f"{name}: writing", 1, 3)
+    before = await changing(connection, resolution)
     if resolution.target.name == "order-line":
         sums = OrderSums(resolution)
         await sums.work_out(connection)
@@ -176,6 +178,8 @@ async def _resolve_and_write(
             written = await write(connection, resolution)
     else:
         written = await write(connection, resolution)
+    if written.inserted or written.updated:
+        await queue_changes(connection, resolution, before)
     progress(f"{name}: writing", 2, 3)
     good, repeated = await connection.fetchrow(
         f"SELECT count(*), count(*) FILTER (WHERE NOT _head) FROM {FOUND} WHERE _problem IS NULL"

@@ -9,6 +9,18 @@ from app.models.customer_metrics import CustomerMetrics
 from app.models.exchange_rate import ExchangeRate
 from app.models.export_link import ExportLink
 from app.models.external_ref import ExternalRef
+from app.models.kept import (
+    AnalyticsChange,
+    AnalyticsState,
+    CohortBucket,
+    CustomerTotal,
+    MetricCount,
+    OrderFact,
+    ProductBucket,
+    SalesBucket,
+    SegmentSnapshot,
+    SegmentSnapshotMonth,
+)
 from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
@@ -36,33 +48,43 @@ from auth.models import (
 )
 
 __all__ = [
+    "AnalyticsChange",
+    "AnalyticsState",
     "ApiToken",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditSeal",
     "AuditVerification",
     "BudgetLevel",
+    "CohortBucket",
     "Contact",
     "Customer",
     "CustomerMerge",
     "CustomerMetrics",
+    "CustomerTotal",
     "ExchangeRate",
     "ExportLink",
     "ExternalRef",
     "FieldGrant",
     "Grant",
     "IdempotencyKey",
+    "MetricCount",
     "OneTimeCode",
     "Opportunity",
     "Order",
+    "OrderFact",
     "OrderLine",
     "OrderStatusChange",
     "OutboxEvent",
     "Product",
+    "ProductBucket",
     "ProviderIdentity",
     "RecoveryCode",
     "Role",
+    "SalesBucket",
     "SecondFactor",
+    "SegmentSnapshot",
+    "SegmentSnapshotMonth",
     "Session",
     "SlaPolicy",
     "SlowedDown",

@@ -155,6 +155,13 @@ class ChurnState(Upper):
     CHURNED = auto()
 
 
+class CountedMetric(Upper):
+    """A metric of customers of which is kept how many have which value."""
+
+    FREQUENCY = auto()
+    RHYTHM = auto()
+
+
 class WinRateKey(Upper):
     """What win rates are told by."""
 

@@ -55,6 +55,12 @@ class Sight(Protocol):
     def covers_all(self, entity: type[Row], action: str) -> bool:
         """Whether the caller sees every live row of ``entity`` whose parents live, and ``action`` covers them all."""
 
+    def below(
+        self, entity: type[Row], parent: Any, action: str, attributes: Sequence[str]
+    ) -> ColumnElement[bool] | bool:
+        """On which rows ``parent``, which are visible, every row of ``entity`` below is in sight: it may be read,
+        ``action`` covers it, and so much is readable of it as ``attributes``."""
+
     @property
     def recorded(self) -> Sequence[type[Row]]:
         """The entities of whose records the audit log tells values."""

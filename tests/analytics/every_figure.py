@@ -62,6 +62,16 @@ _RATES = {
 _CLOSED = _DEAL | fields("Opportunity.closedAt")
 _FIRST = "firstRespondedAt"
 
+_SOLD = fields("Order.status Order.placedAt")
+_TOTAL, _VALUE = fields("Order.total"), fields("OrderLine.total")
+_LINES = _SOLD | fields("OrderLine.product")
+_PRODUCTS = {
+    "product { id }": fields("Product.id"),
+    "quantity": fields("OrderLine.quantity"),
+    "orders": fields(""),
+    "revenue { amount }": _VALUE,
+}
+
 ALL_FIGURES = (
     Asked(
         "pipeline",
@@ -132,15 +142,27 @@ ALL_FIGURES = (
             "averageOrderValue { amount }": fields("Order.total"),
         },
     ),
-    Asked("rfm", "Customer", fields(""), {"segment customers share": fields(""), "revenue { amount }": fields("")}),
-    Asked("churn", "Customer", fields(""), {"state customers": fields(""), "revenue { amount }": fields("")}),
+    Asked("rfm", "Customer", _SOLD | _TOTAL, {"segment customers share": fields(""), "revenue { amount }": fields("")}),
+    Asked("churn", "Customer", _SOLD, {"state customers": fields(""), "revenue { amount }": _TOTAL}),
+    Asked(
+        "segmentMoves",
+        "Customer",
+        _SOLD | _TOTAL,
+        {"from to customers": fields("")},
+        arguments='from: "2026-01-01", to: "2026-02-01"',
+    ),
     Asked(
         "retention", "Order", fields("Order.status Order.placedAt Order.customer"), {"month size retained": fields("")}
     ),
+    Asked("topProducts", "Order", _LINES | _VALUE, _PRODUCTS),
+    Asked("topProducts", "Order", _LINES | fields("OrderLine.quantity"), _PRODUCTS, arguments="by: QUANTITY"),
+    Asked("topProducts", "Order", _LINES, _PRODUCTS, arguments="by: ORDERS"),
     Asked(
-        "topProducts", "Order", fields("Order.status Order.placedAt"), {"product { id } quantity orders": fields("")}
+        "categories",
+        "Order",
+        _LINES | _VALUE | fields("Product.category"),
+        {"category share revenue { amount }": fields(""), "quantity": fields("OrderLine.quantity")},
     ),
-    Asked("categories", "Order", fields("Order.status Order.placedAt"), {"category quantity share": fields("")}),
 )
 """Those that are not there yet are left out."""
 
