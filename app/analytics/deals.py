@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Date,
     Integer,
     Numeric,
@@ -57,7 +58,7 @@ def rate(build: Building, currency: ColumnElement[Any], day: ColumnElement[Any])
     return case((currency == text(build.shop.currency), literal_column("1", Numeric)), else_=found)
 
 
-def listed(build: Building, stage: Any, used: Select[Any]) -> ColumnElement[bool]:
+def listed(build: Building, stage: Any, used: Select[Any] | CompoundSelect[Any]) -> ColumnElement[bool]:
     """Whether a figure lists ``stage``: the caller sees it; a deleted one only where its id is in ``used``."""
     alive = and_(true(), *build.sight.rows(Stage, stage, "set"))
     return or_(alive, and_(stage.id.in_(used), *build.sight.rows(Stage, stage, "set", referred=True)))

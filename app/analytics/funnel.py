@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
     Float,
@@ -11,23 +12,24 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    case,
     cast,
+    false,
     func,
     literal_column,
     or_,
+    outerjoin,
     select,
-    true,
-    union_all,
+    union,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from app.analytics.building import Building, Definition, Table
+from app.analytics.building import Building, Definition, Table, text
 from app.analytics.deals import kind_of, listed, referred
 from app.analytics.periods import within
-from app.models import Opportunity, Stage, StageChange
+from app.models import Opportunity, Stage, StageChange, StagesEntered
 from app.models.base import Row
 from app.models.enums import StageKind
-from app.reading.correlation import there
+from app.reading.correlation import own, there
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
 
@@ -58,57 +60,56 @@ class Funnel(Definition):
         ways = _ways(build)
         stage, later = build.alias(Stage), build.alias(Stage)
         passed = (StageKind.OPEN, StageKind.WON)
-        came_later = (later.id == any_(ways.c.stages), later.position > stage.position)
-        further = there(later, kind_of(later, *passed), *came_later)
-        reached = or_(stage.id == any_(ways.c.stages), and_(kind_of(stage, *passed), further))
-        entered = (
-            select(func.coalesce(func.sum(ways.c.count), _ZERO, type_=Integer))
-            .select_from(ways)
-            .where(reached)
-            .correlate(stage)
-            .scalar_subquery()
-        )
-        whole = select(func.sum(ways.c.count)).scalar_subquery()
-        came = select(func.unnest(ways.c.stages)).select_from(ways)
+        further = there(later, _came(ways, later), kind_of(later, *passed), later.position > stage.position)
+        reached = or_(_came(ways, stage), and_(kind_of(stage, *passed), further))
+        entered = select(func.coalesce(func.sum(ways.c.count), _ZERO, type_=Integer)).where(reached)
         steps = (
             select(
                 stage.id.label("stage"),
-                entered.label("entered"),
+                entered.correlate(stage).scalar_subquery().label("entered"),
+                select(func.sum(ways.c.count)).scalar_subquery().label("#opened"),
                 stage.position.label("#position"),
                 stage.id.label("#id"),
-                whole.label("#opened"),
             )
             .select_from(stage)
-            .where(listed(build, stage, came))
+            .where(listed(build, stage, union(select(func.unnest(ways.c.stages)), select(ways.c.present))))
             .subquery(build.compiler.name())
         )
-        opened = steps.c["#opened"]
-        conversion = cast(steps.c.entered, Float) / func.nullif(opened, _ZERO)
+        conversion = cast(steps.c.entered, Float) / func.nullif(steps.c["#opened"], _ZERO)
         return Table(select(steps, conversion.label("conversion")), order=("#position", "#id"))
 
 
+def _came(ways: CTE, stage: Any) -> ColumnElement[bool]:
+    """Whether those who went one of ``ways`` came into ``stage``."""
+    return or_(stage.id == any_(ways.c.stages), func.coalesce(stage.id == ways.c.present, false()))
+
+
 def _ways(build: Building) -> CTE:
-    """Each set of stages into which opportunities of the period came, and how many came into just these."""
-    deal, change = build.alias(Opportunity), build.alias(StageChange)
+    """The stages that opportunities of the period came into by changes, the one in which they are now, and how many
+    are alike in both."""
+    deal = build.alias(Opportunity)
     period = within(build.value(Opportunity, deal, "opened_at"), build.moment("from"), build.moment("to"))
-    told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
-    deals = (
-        select(
-            deal.id.label("id"),
-            referred(build, Opportunity, deal, "stage").label("stage_id"),
-            (true() if isinstance(told, bool) else told).label("told"),
-        )
+    stages, rows = _stages(build, deal)
+    groups = [stages.label("stages"), referred(build, Opportunity, deal, "stage").label("present")]
+    return (
+        select(*groups, func.count().label("count"))
+        .select_from(rows)
         .where(*build.seen(Opportunity, deal), *period)
+        .group_by(*groups)
         .cte(build.compiler.name())
     )
-    changed = [*build.sight.rows(StageChange, change, "set", parent_seen=True)]
-    came = union_all(
-        select(deals.c.id, deals.c.stage_id),
-        select(deals.c.id, referred(build, StageChange, change, "to_stage").label("stage_id"))
-        .select_from(deals)
-        .join(change, change.opportunity_id == deals.c.id)
-        .where(*changed, *([] if isinstance(told, bool) else [deals.c.told])),
-    ).subquery(build.compiler.name())
-    stages = func.array_agg(aggregate_order_by(came.c.stage_id.distinct(), came.c.stage_id), type_=ARRAY(Uuid()))
-    each = select(stages.label("stages")).group_by(came.c.id).subquery(build.compiler.name())
-    return select(each.c.stages, func.count().label("count")).group_by(each.c.stages).cte(build.compiler.name())
+
+
+def _stages(build: Building, deal: Any) -> tuple[ColumnElement[Any], Any]:
+    """The stages that the changes of ``deal`` lead to, as far as the caller sees these; and the rows for that."""
+    change, kept = build.alias(StageChange), build.alias(StagesEntered)
+    none: ColumnElement[Any] = cast(text("{}"), ARRAY(Uuid()))
+    told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
+    seen = build.sight.rows(StageChange, change, "row", parent_seen=True)
+    if told is True and not seen and build.sight.treatment(StageChange, "to_stage", change).readable is True:
+        return func.coalesce(kept.stages, none), outerjoin(deal, kept, kept.opportunity_id == deal.id)
+    to = referred(build, StageChange, change, "to_stage")
+    conditions = [change.opportunity_id == deal.id, to.is_not(None), *seen]
+    changes = own(select(to).where(*conditions).distinct().order_by(to), change)
+    found = func.array(changes.scalar_subquery(), type_=ARRAY(Uuid()))
+    return (found if isinstance(told, bool) else case((told, found), else_=none)), deal

@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    extract,
     func,
     literal_column,
     or_,
@@ -56,6 +55,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+_OTHERWISE = frozenset(("averageSatisfaction", "satisfaction"))
+
 _LABELS: Mapping[str, type[StrEnum]] = MappingProxyType(
     {"byChannel": TicketChannel, "byKind": TicketKind, "byPriority": TicketPriority}
 )
@@ -87,12 +88,14 @@ class Tickets(Definition):
             "medianResolutionMinutes": lambda: _percentile(of, "0.5", resolution),
             "firstResponseSlaMet": lambda: _met(of, "first_response_due_at", "first_responded_at"),
             "resolutionSlaMet": lambda: _met(of, "resolution_due_at", "resolved_at"),
-            "averageSatisfaction": lambda: func.avg(of.c.satisfaction, type_=Numeric()).filter(of.c.opened),
-            "satisfaction": lambda: array([_counted(of, of.c.satisfaction == _mark(mark)) for mark in range(1, 6)]),
+            "averageSatisfaction": lambda: _satisfaction(build, mean=True),
+            "satisfaction": lambda: _satisfaction(build),
             "backlog": lambda: func.count().filter(of.c.unsettled),
         }
         columns = [make().label(name) for name, make in made.items() if name in asked]
-        return Table(select(*columns).select_from(of) if columns else select(_ZERO.label("#none")))
+        whole = select(*columns, _ZERO.label("#none"))
+        # What is worked out otherwise is one row already.
+        return Table(whole.select_from(of) if asked & (made.keys() - _OTHERWISE) else whole)
 
     def refusal(self, build: Building) -> ColumnElement[Any] | None:
         """A period of more buckets than anybody can look at."""
@@ -147,6 +150,29 @@ def _row(build: Building) -> CTE:
     )
 
 
+def _sorts(build: Building) -> CTE:
+    """How many of the tickets opened in the period are of each channel, kind, priority and satisfaction, as far as
+    these are asked for."""
+    return build.once("sorts", lambda: _sort(build))
+
+
+def _sort(build: Building) -> CTE:
+    of = _rows(build)
+    by = [of.c[name] for name in ("channel", "kind", "priority", "satisfaction") if name in of.c]
+    return select(*by, func.count().label("count")).where(of.c.opened).group_by(*by).cte(build.compiler.name())
+
+
+def _satisfaction(build: Building, *, mean: bool = False) -> ColumnElement[Any]:
+    """How many customers gave 1, 2, 3, 4 and 5; or the mean of what they gave."""
+    sorts = _sorts(build)
+    mark, count = sorts.c.satisfaction, sorts.c.count
+    if mean:
+        given = func.sum(count).filter(mark.is_not(None))
+        return select(cast(func.sum(mark * count) / given, Numeric)).scalar_subquery()
+    counts = (func.sum(count).filter(mark == literal_column(str(each), Integer)) for each in range(1, 6))
+    return select(array([cast(func.coalesce(each, _ZERO), Integer) for each in counts])).scalar_subquery()
+
+
 def _found(build: Building, name: str) -> CTE:
     """How many tickets there were in each bucket that has some, by its ``local`` start."""
 
@@ -179,9 +205,10 @@ def _by_time(build: Building, name: str) -> Table:
 
 
 def _by_label(build: Building, name: str) -> Table:
-    of, kind = _rows(build), _LABELS[name]
-    found = cast(of.c[_NEEDS[name][0]], Text).label("label")
-    counted = select(found, func.count().label("count")).where(of.c.opened).group_by(found).cte(build.compiler.name())
+    sorts, kind = _sorts(build), _LABELS[name]
+    found = cast(sorts.c[_NEEDS[name][0]], Text).label("label")
+    count = func.sum(sorts.c.count, type_=Integer).label("count")
+    counted = select(found, count).group_by(found).cte(build.compiler.name())
     members = values(column("place", Integer), column("label", Text), name="#members", literal_binds=True).data(
         [(number, member.value) for number, member in enumerate(kind)]
     )
@@ -196,16 +223,12 @@ def _by_label(build: Building, name: str) -> Table:
 def _minutes(of: CTE, end: str) -> ColumnElement[Any] | None:
     if end not in of.c:
         return None
-    return cast(extract("epoch", of.c[end] - of.c.created_at), Float) / _MINUTE
+    return func.date_part(text("epoch"), of.c[end] - of.c.created_at, type_=Float()) / _MINUTE
 
 
 def _percentile(of: CTE, share: str, value: ColumnElement[Any] | None) -> ColumnElement[Any]:
     assert value is not None
     return func.percentile_cont(literal_column(share, Float)).within_group(value).filter(of.c.opened)
-
-
-def _mark(mark: int) -> ColumnElement[Any]:
-    return literal_column(str(mark), Integer)
 
 
 def _counted(of: CTE, condition: ColumnElement[bool]) -> ColumnElement[Any]:

@@ -28,6 +28,7 @@ from app.models.outbox import OutboxEvent
 from app.models.product import Product
 from app.models.sla import SlaPolicy
 from app.models.stage import Stage
+from app.models.stages_entered import StagesEntered
 from app.models.ticket import Ticket, TicketComment
 from auth.models import (
     ApiToken,
@@ -89,6 +90,7 @@ __all__ = [
     "SlowedDown",
     "Stage",
     "StageChange",
+    "StagesEntered",
     "Team",
     "Ticket",
     "TicketComment",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, Text, literal_column
+from sqlalchemy import Index, Text, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, Relationship
 
@@ -38,6 +38,7 @@ class Customer(Record, table=True):
         Index("ix_customers_status_created_at_id", "status", "created_at", "id"),
         Index("ix_customers_owner_id_created_at_id", "owner_id", "created_at", "id"),
         Index("ix_customers_merged_into_id", "merged_into_id"),
+        Index("ix_customers_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_customers_tags", "tags", postgresql_using="gin"),
         Index("ix_customers_name_lower", literal_column("lower(name) text_pattern_ops")),
         Index("ix_customers_code_lower", literal_column("lower(code) text_pattern_ops")),

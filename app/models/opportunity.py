@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 
 def _weighted(row: Any) -> Any:
-    return func.round(row.amount * row.probability / 100, func.currency_scale(row.currency, type_=Integer))
+    return func.round(
+        row.amount * row.probability * literal_column("0.01"), func.currency_scale(row.currency, type_=Integer)
+    )
 
 
 def rots_before(stage: Any) -> Any:

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from auth.models import AuditEvent, User
 
 _URGENCY = "CASE " + " ".join(f"WHEN priority = '{p}' THEN {n}" for n, p in enumerate(TicketPriority)) + " END"
+_COUNTED = (
+    *("id", "customer_id", "status", "kind", "priority", "channel", "first_responded_at", "first_response_due_at"),
+    *("resolved_at", "resolution_due_at", "closed_at", "pending_since", "satisfaction"),
+)
+"""What figures take of tickets: all but the texts, which are most of a ticket."""
+
 _UNSETTLED = (TicketStatus.OPEN, TicketStatus.PENDING)
 
 
@@ -89,6 +95,9 @@ class Ticket(Record, table=True):
         Index("ix_tickets_channel_created_at_id", "channel", "created_at", "id"),
         Index("ix_tickets_resolved_at", "resolved_at"),
         Index("ix_tickets_satisfaction", "satisfaction"),
+        Index(
+            "ix_tickets_figures", "created_at", postgresql_include=_COUNTED, postgresql_where=text("deleted_at IS NULL")
+        ),
         Index("ix_tickets_number_lower", literal_column("lower(number) text_pattern_ops")),
         Index("ix_tickets_subject_lower", literal_column("lower(subject) text_pattern_ops")),
         searched("tickets", "number", "subject", "category"),

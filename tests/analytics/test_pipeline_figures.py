@@ -173,6 +173,16 @@ async def test_tickets(shop: Shop, user: str) -> None:
         await same_tickets(shop, user, "MONTH", start, end)
 
 
+async def test_each_figure_of_tickets_alone_is_the_same(shop: Shop) -> None:
+    whole, _ = await shop.ask("admin", TICKETS)
+    for name, value in whole.items():
+        inner = ""
+        if isinstance(value, list) and isinstance(value[0], dict):
+            inner = f"{{ {' '.join(value[0])} }}"
+        found, _ = await shop.ask("admin", f"{{ analytics {{ tickets {{ {name} {inner} }} }} }}")
+        assert found == {name: value}
+
+
 @pytest.mark.parametrize("user", ["admin", "manager"])
 async def test_another_zone_and_an_empty_shop(other_shop: Shop, user: str) -> None:
     await same_pipeline(other_shop, user, None)
