@@ -20,7 +20,8 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         for name, fields in {
             "Customer": "code name kind email phone tier status source industry city region country tags notes owner "
             "createdAt updatedAt deletedAt version externalRefs contacts opportunities orders tickets orderCount "
-            "lastOrderAt",
+            "lastOrderAt revenue averageOrderValue rfmSegment rfmScores churnState daysBetweenOrders "
+            "expectedNextOrderAt",
             "Contact": "customer firstName lastName fullName title email phone isPrimary birthday notes createdAt "
             "updatedAt deletedAt version externalRefs",
             "Stage": "name kind position probability rottingAfterDays deletedAt version",

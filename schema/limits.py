@@ -18,8 +18,11 @@ from app.reading.read import (
     AnyOf,
     Can,
     Filter,
+    Leaf,
+    MoneyField,
     NodesRead,
     Not,
+    PartsField,
     Read,
     Root,
     SummaryField,
@@ -29,6 +32,7 @@ from app.reading.read import (
     ToOneFilter,
     TotalCount,
 )
+from app.reading.relations import kept_of
 from app.settings import Settings
 
 WHOLE_LIST = 10
@@ -133,7 +137,9 @@ def _row(read: Read) -> int:
             total += _rows(field.read, many=False)
         elif isinstance(field, ToMany):
             total += _rows(field.read, many=True)
-        elif isinstance(field, SummaryField | Can):
+        elif isinstance(field, SummaryField | Can | PartsField):
+            total += 1
+        elif isinstance(field, Leaf | MoneyField) and kept_of(read.entity, field.attribute):
             total += 1
     return total
 

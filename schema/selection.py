@@ -39,6 +39,7 @@ from app.reading.read import (
     PageFact,
     PageInfo,
     Part,
+    PartsField,
     Read,
     Root,
     SummaryField,
@@ -48,7 +49,7 @@ from app.reading.read import (
     TotalCount,
     Word,
 )
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from auth.policy import ACTIONS
 from schema import conversions as to
 from schema.arguments import Given, Variables, arguments
@@ -250,6 +251,10 @@ class Selection:
             return MoneyField(key, attribute, tuple(money_part(k, n[0].name.value) for k, n in collected.items()))
         if attribute in entity.summaries:
             return SummaryField(key, attribute)
+        kept = kept_of(entity, attribute)
+        if kept is not None and kept.parts:
+            _, collected = self._object(definition.type, nodes)
+            return PartsField(key, attribute, tuple(_named(named, k, n[0].name.value) for k, n in collected.items()))
         if not isinstance(named, GraphQLObjectType):
             return Leaf(key, attribute)
         found = relation(entity, attribute)
@@ -291,6 +296,10 @@ def _action(entity: str, given: Given) -> str:
 
 def _fact(info: GraphQLObjectType, key: str, name: str) -> tuple[str, PageFact] | Constant:
     return Constant(key, info.name) if name == "__typename" else (key, cast(PageFact, name))
+
+
+def _named(kind: GraphQLObjectType, key: str, name: str) -> tuple[str, str] | Constant:
+    return Constant(key, kind.name) if name == "__typename" else (key, name)
 
 
 def money_part(key: str, name: str) -> tuple[str, Literal["amount", "currency"]] | Constant:

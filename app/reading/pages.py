@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -22,7 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
-from app.reading.correlation import own, there
+from app.reading.beside import Beside
+from app.reading.correlation import found_in, own
 from app.reading.cursors import payload, reader, signed
 from app.reading.keyset import Key, beyond, order_by
 from app.reading.printing import effective
@@ -39,6 +41,7 @@ from app.reading.read import (
     Term,
     TotalCount,
 )
+from app.reading.relations import kept_of
 
 if TYPE_CHECKING:
     from app.reading.compile import Compiler, Step
@@ -47,6 +50,16 @@ if TYPE_CHECKING:
 def connection(compiler: Compiler, read: Read, step: Step | None) -> ColumnElement[Any]:
     """The JSON object of the connection that ``read`` asks for, from the row at hand or from nowhere."""
     return _Connection(compiler, read, step).json()
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A row of the list, by the keys of its order; ``tables`` hold it and what stands beside it."""
+
+    row: Any
+    keys: list[Key]
+    source: Any
+    tables: tuple[Any, ...]
 
 
 class _Connection:
@@ -90,8 +103,8 @@ class _Connection:
             return self.compiler.columns(Near(self.read.entity, row, self.read.include_deleted), part.fields)
 
         if self.page.after is None and self.page.before is None:
-            row = self.compiler.alias(self.read.entity)
-            inner = self._limited(row, select(*columns(row)), true(), self.page.size)
+            placed = self.placed()
+            inner = self._limited(placed, select(*columns(placed.row)), true(), self.page.size)
             return listed(whole, inner.subquery("#x")).label(part.key)
         page = self.rows(self.page.size)
         row = aliased(self.read.entity, page)
@@ -111,9 +124,20 @@ class _Connection:
         counted = select(func.count()).select_from(row).where(*conditions)
         return own(counted, row).scalar_subquery()
 
-    def keys(self, row: Any) -> list[Key]:
-        """The total order, over the columns of ``row``."""
-        return [self.compiler.key(self.read.entity, row, term.attribute, term.descending) for term in self.terms]
+    def keys(self, row: Any, beside: Beside | None = None) -> list[Key]:
+        """The total order, over the columns of ``row`` and of what stands ``beside`` it."""
+        entity, terms = self.read.entity, self.terms
+        return [self.compiler.key(entity, row, term.attribute, term.descending, beside=beside) for term in terms]
+
+    def placed(self) -> _Placed:
+        """A row of the whole list, under a name of its own."""
+        entity, compiler = self.read.entity, self.compiler
+        row = compiler.alias(entity)
+        kept = next(filter(None, (kept_of(entity, term.attribute) for term in self.terms)), None)
+        if kept is None:
+            return _Placed(row, self.keys(row), row, (row,))
+        beside = Beside.of(kept, row, compiler.name(), may_be_deleted=self.read.include_deleted)
+        return _Placed(row, self.keys(row, beside), beside.joined, (row, beside.row))
 
     def place(self, operand: Operand, argument: str) -> list[ColumnElement[Any]]:
         """The order values in a cursor that was given, as bind parameters."""
@@ -145,44 +169,45 @@ class _Connection:
         entity, compiler = self.read.entity, self.compiler
         backward = self.page.backward
         start = self.page.before if backward else self.page.after
-        if start is None:
-            row = compiler.alias(entity)
-            return self._limited(row, select(row, self._number(row)), true(), size).subquery(compiler.name())
-        place = self.place(start, "before" if backward else "after")
-        row = compiler.alias(entity)
-        conditions = beyond(self.keys(row), place, backward=backward)
+        placed = self.placed()
+        conditions: list[ColumnElement[bool]] = [true()]
+        if start is not None:
+            place = self.place(start, "before" if backward else "after")
+            conditions = beyond(placed.keys, place, backward=backward)
         if len(conditions) == 1:
-            return self._limited(row, select(row, self._number(row)), conditions[0], size).subquery(compiler.name())
-        found = union_all(*(self._limited(row, select(row), each, size) for each in conditions))
+            numbered = select(placed.row, self._number(placed.keys))
+            return self._limited(placed, numbered, conditions[0], size).subquery(compiler.name())
+        found = union_all(*(self._limited(placed, select(placed.row), each, size) for each in conditions))
         row = aliased(entity, found.subquery(compiler.name()))
-        numbered = select(row, self._number(row)).order_by(*order_by(self.keys(row), backward=backward))
+        keys = self.keys(row)
+        numbered = select(row, self._number(keys)).order_by(*order_by(keys, backward=backward))
         return numbered.limit(literal_column(str(size))).subquery(compiler.name())
 
-    def _number(self, row: Any) -> ColumnElement[int]:
-        order = order_by(self.keys(row), backward=self.page.backward)
+    def _number(self, keys: list[Key]) -> ColumnElement[int]:
+        order = order_by(keys, backward=self.page.backward)
         return func.row_number().over(order_by=order).label("#n")
 
     def passed(self, operand: Operand, argument: str, *, backward: bool) -> ColumnElement[bool]:
         """Whether a row lies at or past a cursor that was given."""
         place = self.place(operand, argument)
-        row = self.compiler.alias(self.read.entity)
+        placed = self.placed()
         probes = [
-            there(row, *self._conditions(row), each)
-            for each in beyond(self.keys(row), place, backward=backward, inclusive=True)
+            found_in(placed.source, placed.tables, *self._conditions(placed.row), each)
+            for each in beyond(placed.keys, place, backward=backward, inclusive=True)
         ]
         return or_(false(), *probes)
 
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
         return self.compiler.conditions(self.read, row, self.step, "row" if self.step else "page")
 
-    def _limited(self, row: Any, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
+    def _limited(self, placed: _Placed, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
         backward = self.page.backward
         other = self.page.after if backward else self.page.before
-        conditions = [*self._conditions(row), branch]
+        conditions = [*self._conditions(placed.row), branch]
         if other is not None:
             place = self.place(other, "after" if backward else "before")
-            conditions.append(or_(*beyond(self.keys(row), place, backward=not backward)))
-        query = query.select_from(row).where(*conditions).order_by(*order_by(self.keys(row), backward=backward))
+            conditions.append(or_(*beyond(placed.keys, place, backward=not backward)))
+        query = query.select_from(placed.source).where(*conditions).order_by(*order_by(placed.keys, backward=backward))
         return self._correlated(query.limit(literal_column(str(size))))
 
     def _correlated(self, query: Select[Any]) -> Select[Any]:

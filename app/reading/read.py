@@ -153,6 +153,15 @@ class MoneyField:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsField:
+    """A value of several parts as an object; ``parts`` are (key, name of the part) or constants."""
+
+    key: str
+    attribute: str
+    parts: tuple[tuple[str, str] | Constant, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryField:
     """A figure over the rows at the end of a relation, as ``Entity.summaries`` defines it."""
 
@@ -187,7 +196,7 @@ class ToMany:
     read: "Read"
 
 
-Field = Constant | Leaf | MoneyField | SummaryField | Can | ToOne | ToMany
+Field = Constant | Leaf | MoneyField | PartsField | SummaryField | Can | ToOne | ToMany
 
 
 @dataclass(frozen=True, slots=True)

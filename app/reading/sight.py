@@ -16,10 +16,12 @@ How = Literal["set", "row", "page"]
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How an attribute of a row is shown: plainly where ``readable``, else masked where ``masked``, else as NULL."""
+    """How an attribute of a row is shown: plainly where ``readable``, else masked where ``masked``, else as
+    ``otherwise``, which is NULL where it is None."""
 
     readable: ColumnElement[bool] | bool = True
     masked: ColumnElement[bool] | bool = False
+    otherwise: ColumnElement[Any] | None = None
 
 
 class Sight(Protocol):
