@@ -29,8 +29,10 @@ async def write(connection: asyncpg.Connection, resolution: Resolution) -> Writt
     new = await connection.fetchval(f"SELECT count(*) FROM {FOUND} f WHERE f._is_new AND {GOOD}")
     changed = await connection.fetchval(f"SELECT count(*) FROM {changes.of}") if changes else 0
     async with rebuilt_indexes(connection, resolution.target.table, new + changed):
-        inserted = _count(await connection.execute(_insert(resolution)))
+        # New orders lock the counts of their customers. Whoever changes an order locks it first and then such a count,
+        # so those that are changed are to be had before that.
         updated = _count(await connection.execute(changes.statement)) if changes and changed else 0
+        inserted = _count(await connection.execute(_insert(resolution)))
     async with rebuilt_indexes(connection, "external_refs", new):
         for statement, parameters in _references(resolution):
             await connection.execute(statement, *parameters)

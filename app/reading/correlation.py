@@ -5,7 +5,6 @@ rows once more inside, and a condition on one row becomes a condition on any row
 tables are its own, and all others are those outside.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Exists, Select, Uuid, exists, func, inspect, literal_column, select
@@ -21,12 +20,7 @@ def own(query: Select[Any], *tables: Any) -> Select[Any]:
 
 def there(row: Any, *conditions: ColumnElement[bool]) -> Exists:
     """Whether some ``row`` meets all conditions."""
-    return found_in(row, (row,), *conditions)
-
-
-def found_in(source: Any, tables: Sequence[Any], *conditions: ColumnElement[bool]) -> Exists:
-    """Whether something in ``source``, which is made of ``tables``, meets all conditions."""
-    return exists(own(select(literal_column("1")).select_from(source).where(*conditions), *tables))
+    return exists(own(select(literal_column("1")).select_from(row).where(*conditions), row))
 
 
 def survivor(entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:

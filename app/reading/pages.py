@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     LargeBinary,
     Select,
@@ -24,7 +25,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from app.reading.beside import Beside
-from app.reading.correlation import found_in, own
+from app.reading.correlation import own, there
 from app.reading.cursors import payload, reader, signed
 from app.reading.keyset import Key, beyond, order_by
 from app.reading.printing import effective
@@ -191,11 +192,18 @@ class _Connection:
         """Whether a row lies at or past a cursor that was given."""
         place = self.place(operand, argument)
         placed = self.placed()
-        probes = [
-            found_in(placed.source, placed.tables, *self._conditions(placed.row), each)
-            for each in beyond(placed.keys, place, backward=backward, inclusive=True)
-        ]
-        return or_(false(), *probes)
+        branches = beyond(placed.keys, place, backward=backward, inclusive=True)
+        return or_(false(), *(self._probe(placed, each, backward=backward) for each in branches))
+
+    def _probe(self, placed: _Placed, branch: ColumnElement[bool], *, backward: bool) -> ColumnElement[bool]:
+        conditions = [*self._conditions(placed.row), branch]
+        if placed.source is placed.row:
+            return there(placed.row, *conditions)
+        # The rows beside that were written last lie last in their table, and have the latest values: a scan that hopes
+        # to come upon such a row soon goes through all others first.
+        found = select(literal_column("true", Boolean)).select_from(placed.source).where(*conditions)
+        first = found.order_by(*order_by(placed.keys, backward=backward)).limit(literal_column("1"))
+        return own(first, *placed.tables).scalar_subquery().is_not(None)
 
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
         return self.compiler.conditions(self.read, row, self.step, "row" if self.step else "page")
