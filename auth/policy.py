@@ -42,6 +42,7 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
             "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
             "urgentFirstResponseMinutes urgentResolutionMinutes version",
+            "ExchangeRate": "currency day rate",
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
@@ -144,6 +145,7 @@ _OWN_TOKENS = _may(OWN, "create rotate")
 _SHOP = {
     "Team": _read(ALL),
     "SlaPolicy": _read(ALL),
+    "ExchangeRate": _read(ALL),
     "AuditEvent": _read(OWN),
     "ApiToken": _read(OWN) | _OWN_TOKENS | _may(OWN, "revoke"),
 }
@@ -180,6 +182,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history analyse"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
+                "ExchangeRate": _read(ALL) | _may(ALL, "update import"),
                 "User": _read(ALL)
                 | _may(ALL, "create update deactivate activate explain impersonate signOut resetSecondFactor"),
                 "Team": _read(ALL) | _may(ALL, "create update delete"),

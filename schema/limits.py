@@ -126,6 +126,8 @@ def _rows(read: Read, *, many: bool) -> int:
     size = 1 if not many else WHOLE_LIST if read.page is None else read.page.size
     if read.alike is not None:
         size = read.alike
+    if read.newest is not None:
+        size = read.newest.most
     counts = sum(isinstance(part, TotalCount) for part in read.parts)
     return (size + counts) * (_row(read) + relation_filters(read.where))
 

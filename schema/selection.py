@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from app.errors import BadUserInputError, QueryTooCostlyError
+from app.models import ExchangeRate
 from app.models.base import Row
 from app.reading.read import (
     EVERYTHING,
@@ -32,6 +33,7 @@ from app.reading.read import (
     Field,
     Leaf,
     MoneyField,
+    Newest,
     Nodes,
     NodesRead,
     Operand,
@@ -53,9 +55,11 @@ from app.reading.relations import kept_of, relation
 from auth.policy import ACTIONS
 from schema import conversions as to
 from schema.arguments import Given, Variables, arguments
-from schema.filtering import entity_filter
+from schema.filtering import entity_filter, rates_filter
 from schema.mapping import VIEWER_CAN, attribute_of, entity_of, rows_type
 
+RATES_MOST = 1_000
+"""The exchange rates of a currency that are listed at once."""
 PAGE_DEFAULT, PAGE_MOST, WORDS_MOST, IDS_MOST, ALIKE_MOST = 25, 200, 8, 200, 50
 KEY_BYTES = 63
 """PostgreSQL cuts names off here, so a longer response key cannot be a column's name."""
@@ -186,6 +190,8 @@ class Selection:
         return Read(
             entity,
             fields=self._fields(entity, kind, collected),
+            where=rates_filter(given) if entity is ExchangeRate else EVERYTHING,
+            newest=Newest("currency", "day", RATES_MOST) if entity is ExchangeRate else None,
             order=order,
             include_deleted=_flag(given, "includeDeleted"),
             id=id,

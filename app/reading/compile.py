@@ -25,6 +25,7 @@ from sqlalchemy import (
     null,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.orm import aliased
 
@@ -48,6 +49,7 @@ from app.reading.read import (
     Field,
     Leaf,
     MoneyField,
+    Newest,
     NodesRead,
     Operand,
     PartsField,
@@ -150,6 +152,9 @@ class Compiler:
     def many(self, read: Read, step: Step | None) -> ColumnElement[Any]:
         """The JSON list of all rows of ``read``."""
         row = self.alias(read.entity)
+        conditions = self.conditions(read, row, step, "row" if step else "set")
+        if read.newest is not None:
+            conditions.append(self._among_newest(read, row, read.newest))
         keys = [
             self.key(read.entity, row, term.attribute, term.descending)
             for term in read.order
@@ -158,12 +163,20 @@ class Compiler:
         inner = (
             select(*self.columns(Near(read.entity, row, read.include_deleted), read.fields))
             .select_from(row)
-            .where(*self.conditions(read, row, step, "row" if step else "set"))
+            .where(*conditions)
             .order_by(*(key.value.desc() if key.descending else key.value for key in keys))
         )
         if step is not None:
             inner = inner.correlate(step.near.row)
         return listed(_whole(read.fields), inner.subquery("#x"))
+
+    def _among_newest(self, read: Read, row: Any, newest: Newest) -> ColumnElement[bool]:
+        other = self.alias(read.entity)
+        each, by = getattr(other, newest.each), getattr(other, newest.by)
+        number = func.row_number().over(partition_by=each, order_by=by.desc()).label("#n")
+        found = select(each, by, number).where(*self.conditions(read, other, None, "set")).subquery(self.name())
+        keys = select(*list(found.c)[:2]).where(found.c["#n"] <= literal_column(str(newest.most)))
+        return tuple_(getattr(row, newest.each), getattr(row, newest.by)).in_(keys)
 
     def alike(self, read: Read) -> ColumnElement[Any]:
         """The JSON list of the rows that are probably the same as the one of ``read``, best first."""

@@ -128,6 +128,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """Of the rows with the same value of ``each``, only the ``most`` with the latest ``by``."""
+
+    each: str
+    by: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A value known beforehand."""
 
@@ -256,6 +265,7 @@ class Read:
     page: Page | None = None
     include_deleted: bool = False
     id: Operand | None = None
+    newest: Newest | None = None
     alike: int | None = None
     """How many of the rows that are probably the same as the one of ``id`` are asked for, instead of that one."""
 

@@ -103,9 +103,7 @@ async def touched(db: asyncpg.Connection, read: Read, *, generic: bool = False) 
     scans = [node for node in _nodes(plan) if node["Node Type"].endswith("Scan") and "Relation Name" in node]
     big = [node for node in scans if node["Relation Name"] in ("customers", "customer_metrics")]
     assert big
-    rows = max(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in big
-    )
+    rows = max((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in big)
     return int(rows), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 

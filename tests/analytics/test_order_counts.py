@@ -57,8 +57,7 @@ async def two(empty_database: str) -> AsyncIterator[tuple[asyncpg.Connection, as
 async def customers(connection: asyncpg.Connection, count: int) -> list[UUID]:
     ids = sorted(uuid4() for _ in range(count))
     await connection.execute(
-        "INSERT INTO customers (id, name, kind, tier, status)"
-        " SELECT unnest($1::uuid[]), 'C', 'PERSON', 'GOLD', 'LEAD'",
+        "INSERT INTO customers (id, name, kind, tier, status) SELECT unnest($1::uuid[]), 'C', 'PERSON', 'GOLD', 'LEAD'",
         ids,
     )
     return ids
