@@ -139,9 +139,9 @@ def _row(read: Read) -> int:
             total += _rows(field.read, many=False)
         elif isinstance(field, ToMany):
             total += _rows(field.read, many=True)
-        elif isinstance(field, SummaryField | Can | PartsField):
-            total += 1
-        elif isinstance(field, Leaf | MoneyField) and kept_of(read.entity, field.attribute):
+        elif isinstance(field, SummaryField | Can | PartsField) or (
+            isinstance(field, Leaf | MoneyField) and kept_of(read.entity, field.attribute)
+        ):
             total += 1
     return total
 

@@ -51,11 +51,12 @@ def _count(status: str) -> int:
 
 def _insert(resolution: Resolution) -> str:
     columns = [f'"{effect.column}"' for effect in resolution.effects if effect.stored]
+    identity = ["id"] if resolution.target.has_ids else []
     own = ["version"] if resolution.target.versioned else []
     dated = [name for name in ("created_at", "updated_at") if resolution.target.dated and f'"{name}"' not in columns]
     return (
-        f"INSERT INTO {resolution.target.table} ({', '.join(['id', *own, *dated, *columns])})"
-        f" SELECT {', '.join(['f._id', *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
+        f"INSERT INTO {resolution.target.table} ({', '.join([*identity, *own, *dated, *columns])})"
+        f" SELECT {', '.join([*(f'f._{c}' for c in identity), *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
         f" FROM {FOUND} f WHERE f._is_new AND {GOOD} ORDER BY f._line"
     )
 
@@ -78,7 +79,9 @@ def _update(resolution: Resolution) -> _Update | None:
         changes.append("updated_at = now()")
     before, after = (", ".join(f"{alias}.{column}" for column in columns) for alias in ("t", "f"))
     table = resolution.target.table
-    where = f"t.id = f._id AND NOT f._is_new AND {GOOD} AND ROW({before}) IS DISTINCT FROM ROW({after})"
+    keys = [("id", "_id")] if resolution.target.has_ids else [(key, key) for key in resolution.target.composite_key]
+    same = " AND ".join(f"t.{here} = f.{there}" for here, there in keys)
+    where = f"{same} AND NOT f._is_new AND {GOOD} AND ROW({before}) IS DISTINCT FROM ROW({after})"
     return _Update(
         f"UPDATE {table} t SET {', '.join(changes)} FROM {FOUND} f WHERE {where}", f"{table} t, {FOUND} f WHERE {where}"
     )

@@ -77,7 +77,7 @@ def kept(
     parts: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[[Any], Any]], hybrid_property[Any]]:
     """A property whose value is ``Kept``; ``otherwise`` is SQL. It has no Python side: nothing changes it there."""
-    usual = None if otherwise is None else literal_column(otherwise)
+    usual: ColumnElement[Any] | None = None if otherwise is None else literal_column(otherwise)
     said = Kept(table, key, value, relation, sources, usual, parts or {})
 
     def make(getter: Callable[[Any], Any]) -> hybrid_property[Any]:

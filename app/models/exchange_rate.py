@@ -10,7 +10,6 @@ from sqlmodel import Field
 
 from app.models.base import Row, words
 
-
 _CODE = re.compile("[A-Z]{3}")
 
 

@@ -338,9 +338,10 @@ class Compiler:
         beside = self.alias(kept.table)
         pairs: list[ColumnElement[Any]] = []
         for part in field.parts:
-            constant = isinstance(part, Constant)
-            key = part.key if isinstance(part, Constant) else part[0]
-            value = literal_column(f"'{part.value}'", Text) if constant else getattr(beside, kept.parts[part[1]])
+            if isinstance(part, Constant):
+                key, value = part.key, literal_column(f"'{part.value}'", Text)
+            else:
+                key, value = part[0], getattr(beside, kept.parts[part[1]])
             pairs += [literal_column(f"'{key}'", Text), value]
         conditions = [getattr(beside, kept.key) == near.row.id, near.row.deleted_at.is_(None)]
         readable = self.sight.treatment(near.entity, field.attribute, near.row).readable

@@ -61,7 +61,7 @@ def shown(entity: type[Row], attribute: str, value: ColumnElement[Any], treatmen
 
 
 def effective(value: ColumnElement[Any], treatment: Treatment) -> ColumnElement[Any]:
-    """``value`` where the caller may read it, what stands for it elsewhere: what filters, orders and figures work on."""
+    """``value`` where the caller may read it, what stands for it elsewhere: what filters, orders, figures work on."""
     if treatment.readable is True:
         return value
     if treatment.readable is False:

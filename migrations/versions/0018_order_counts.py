@@ -69,13 +69,12 @@ _CHANGED = """
         RETURN NULL;
     END $$
 """
+_COME = "SELECT customer_id, placed_at, 1 AS n FROM new_orders"
 _GONE = "SELECT customer_id, placed_at, -1 AS n FROM old_orders"
 
 STATEMENTS = (
     INSERTED,
-    _CHANGED.format(
-        name="count_changed_orders", rows=f"SELECT customer_id, placed_at, 1 AS n FROM new_orders UNION ALL {_GONE}"
-    ),
+    _CHANGED.format(name="count_changed_orders", rows=" UNION ALL ".join((_COME, _GONE))),
     _CHANGED.format(name="count_deleted_orders", rows=_GONE),
     """
     CREATE TRIGGER orders_counted_in AFTER INSERT ON orders REFERENCING NEW TABLE AS new_orders

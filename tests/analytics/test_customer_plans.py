@@ -41,8 +41,10 @@ FILL = f"""
     FROM generate_series(1, {CUSTOMERS}) n, LATERAL (SELECT timestamptz '2024-01-01Z' + n * interval '1 minute' AS t) m;
     UPDATE customer_metrics m SET
         order_count = n.number % 40, sold_orders = n.number % 40, revenue = (n.number * 7919 % 1000) / 4.0,
-        last_order_at = CASE WHEN n.number % 3 > 0 THEN timestamptz '2025-01-01Z' + n.number % 5000 * interval '1 hour' END,
-        segment = CASE WHEN n.number % 20 = 0 THEN 'AT_RISK' WHEN n.number % 2000 = 1 THEN 'CHAMPIONS' ELSE 'DORMANT' END
+        last_order_at = CASE WHEN n.number % 3 > 0
+            THEN timestamptz '2025-01-01Z' + n.number % 5000 * interval '1 hour' END,
+        segment = CASE WHEN n.number % 20 = 0 THEN 'AT_RISK' WHEN n.number % 2000 = 1 THEN 'CHAMPIONS'
+            ELSE 'DORMANT' END
     FROM (SELECT customer_id, row_number() OVER (ORDER BY md5(customer_id::text)) AS number FROM customer_metrics) n
     WHERE n.customer_id = m.customer_id
 """

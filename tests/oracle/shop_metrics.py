@@ -7,7 +7,9 @@ from typing import Any
 
 import asyncpg
 
-SEGMENTS = "CHAMPIONS LOYAL ACTIVE NEW PROMISING NEEDS_ATTENTION AT_RISK PREVIOUSLY_LOYAL ALMOST_LOST DORMANT".split()
+from app.models.enums import RfmSegment
+
+SEGMENTS = tuple(each.value for each in RfmSegment if each is not RfmSegment.PROSPECTS)
 REVENUES = ("0", "0.004", "10", "10.00", "10.005", "99.995", "12345678901.2345", "-3.335")
 
 
