@@ -247,7 +247,8 @@ def import_command(
     entity: Annotated[
         str,
         typer.Argument(
-            help="team, user, customer, contact, product, stage, opportunity, order, order-line or ticket; or 'preset'."
+            help="team, user, customer, contact, product, stage, opportunity, order, order-line, ticket or rates;"
+            " or 'preset'."
         ),
     ],
     file: Annotated[str, typer.Argument(help=f"The CSV file; with 'preset' one of {', '.join(preset_names())}.")],
@@ -283,6 +284,7 @@ def import_command(
                             rejects=rejects,
                             progress=watch,
                             note=_import,
+                            shop_currency=get_settings().shop_currency,
                         )
                     ]
         finally:

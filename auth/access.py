@@ -15,7 +15,7 @@ from app.models.base import Row
 from app.models.enums import FieldAccess, RowScope
 from app.reading.aliases import alias
 from app.reading.correlation import there
-from app.reading.relations import relation, sources
+from app.reading.relations import kept_of, relation, sources
 from app.reading.sight import How, Treatment
 from auth.covering import Granted as Granted
 from auth.covering import Grants
@@ -122,7 +122,25 @@ class Rights:
         name = field_of(entity, attribute)
         if name in ENTITIES[entity.__name__]:
             rules.append(granted.fields.get(name, _NOTHING))
+        kept = kept_of(entity, attribute)
+        if kept is not None:
+            rules += self._kept_rules(relation(entity, kept.relation).target, kept.sources)
         return [_simplified(rule, granted.rows) for rule in rules]
+
+    def _kept_rules(self, target: type[Row], sources: Sequence[str]) -> list[FieldRule]:
+        """What is kept of rows of ``target``, which follow the row that it stands beside: all of them are in a scope
+        where that row is, and so it is readable where they are, with their ``sources``."""
+        assert target.__name__ in FOLLOWERS
+        rows = self.rows(target)
+        if rows is RowScope.NONE:
+            return [_NOTHING]
+        found = [FieldRule(FieldAccess.READ, rows, FieldAccess.HIDDEN)]
+        for rule in (rule for source in sources for rule in self.rules(target, source)):
+            access, otherwise = (
+                each if each is FieldAccess.READ else FieldAccess.HIDDEN for each in (rule.access, rule.otherwise)
+            )
+            found.append(FieldRule(access, rule.on_rows, otherwise))
+        return found
 
     def readable_somewhere(self, entity: type[Row], attribute: str) -> bool:
         """Whether the value may be read on any row at all."""
@@ -294,7 +312,8 @@ class Access:
         if entity is models.AuditEvent and attribute in _WHENCE:
             readable = _all([readable, *in_scope(entity, row, self.rights.rows(entity), "row")])
         if not any(FieldAccess.MASKED in (rule.access, rule.otherwise) for rule in rules):
-            return Treatment(readable)
+            kept = kept_of(entity, attribute)
+            return Treatment(readable, otherwise=kept.otherwise if kept else None)
         shown = _all([_where(rule, {FieldAccess.READ, FieldAccess.MASKED}, entity, row) for rule in rules])
         return Treatment(readable, shown)
 

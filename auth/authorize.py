@@ -24,6 +24,7 @@ from app.reading.read import (
     MoneyField,
     NodesRead,
     Not,
+    PartsField,
     Read,
     Root,
     SummaryField,
@@ -32,7 +33,7 @@ from app.reading.read import (
     ToOne,
     ToOneFilter,
 )
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from app.reading.sight import AuthorizedRead
 from auth.access import Access, field_of
 from auth.policy import ACTIONS
@@ -113,13 +114,11 @@ class _Check:
             case MoneyField(_, attribute, _):
                 # An amount has no mask: it is shown, or not.
                 self._value(entity, attribute)
+            case PartsField(_, attribute, _):
+                self._value(entity, attribute)
             case SummaryField(_, name):
                 self._shown(entity, name)
-                summary = entity.summaries[name]
-                target = relation(entity, summary.relation).target
-                self.entity(target)
-                if summary.attribute:
-                    self._value(target, summary.attribute)
+                self.entity(relation(entity, entity.summaries[name].relation).target)
             case ToOne(_, name, read, nullable):
                 self._shown(entity, name)
                 if self._access.may_see(read.entity):
@@ -153,10 +152,21 @@ class _Check:
                 return
 
     def _shown(self, entity: type[Row], attribute: str) -> None:
+        self._known(entity, attribute)
         if self._rights.hidden(entity, attribute):
             raise self._refusal(entity, "read", attribute)
 
+    def _known(self, entity: type[Row], attribute: str) -> None:
+        """What is kept of other rows is for those who see some of these."""
+        kept = kept_of(entity, attribute)
+        if kept is not None:
+            target = relation(entity, kept.relation).target
+            self.entity(target)
+            for source in kept.sources:
+                self._value(target, source)
+
     def _value(self, entity: type[Row], attribute: str) -> None:
+        self._known(entity, attribute)
         if not self._rights.readable_somewhere(entity, attribute):
             raise self._refusal(entity, "read", attribute)
 

@@ -10,7 +10,7 @@ from auth.policy import ENTITIES, POLICY, WRITABLE, FieldRule, Rule
 
 def listed_fields(entity: str, action: str, rule: Rule) -> list[tuple[str, FieldRule]]:
     """Every field of ``entity`` with its rule, for the actions that go field by field."""
-    written = WRITABLE[entity] if action in ("create", "update") else ()
+    written = WRITABLE.get(entity, ()) if action in ("create", "update") else ()
     names = [name for name in ENTITIES[entity] if action == "read" or name in written]
     return [(name, rule.fields.get(name, FieldRule())) for name in names]
 

@@ -20,7 +20,7 @@ from app.reading.aliases import alias, one_statement
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.correlation import survivor, there
 from app.reading.read import Operand
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from app.reading.sight import Treatment
 from auth.access import Access, Rights, field_name, fields_of
 from auth.covering import Grants
@@ -385,14 +385,16 @@ def _of_field(subject: Subject, question: Question, holds: Holds | None) -> Iter
 
 def _of_target(access: Access, entity: type[Row], attribute: str) -> Iterator[Step]:
     """What the field leads to, or is counted from, has to be readable as well."""
-    summary = entity.summaries.get(attribute)
-    if summary is None and attribute not in inspect(entity).relationships:
+    found = entity.summaries.get(attribute) or kept_of(entity, attribute)
+    if found is None and attribute not in inspect(entity).relationships:
         return
-    target = relation(entity, summary.relation if summary else attribute).target
+    target = relation(entity, found.relation if found else attribute).target
     if not access.may_see(target):
         yield Step("target", False, f"{access.role_name} has no grant to read {target.__name__}.")
-    elif summary is not None and summary.attribute and not access.rights.readable_somewhere(target, summary.attribute):
-        yield Step("target", False, f"{target.__name__}.{field_name(summary.attribute)} is never read.")
+        return
+    for source in getattr(found, "sources", ()):
+        if not access.rights.readable_somewhere(target, source):
+            yield Step("target", False, f"{target.__name__}.{field_name(source)} is never read.")
 
 
 def _instead(holds: Holds) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import inspect
 from app.domain.problems import Problem, RefusedError
 from app.exporting.cells import Column
 from app.models.base import Row
-from app.reading.read import Field, Leaf, MoneyField, Read, SummaryField, Term, ToMany, ToOne
-from app.reading.relations import currency_of, relation
+from app.reading.read import Field, Leaf, MoneyField, PartsField, Read, SummaryField, Term, ToMany, ToOne
+from app.reading.relations import currency_of, kept_of, relation
 from auth.access import ENTITY_CLASSES, Access, attribute_name
 from auth.policy import ENTITIES
 
@@ -72,9 +72,10 @@ def _columns(entity: type[Row], name: str) -> tuple[str | None, list[Column]]:
         return None, [Column(name + ".id", (*path, "id"))]
     last, *part = rest
     if _exists(place, last):
-        if currency_of(place, attribute_name(last)):
-            parts = part or [_AMOUNT, _CURRENCY]
-            if len(part) <= 1 and set(parts) <= {_AMOUNT, _CURRENCY}:
+        known = _parts(place, attribute_name(last))
+        if known:
+            parts = part or known
+            if len(part) <= 1 and set(parts) <= set(known):
                 way = ".".join((*path, last))
                 return None, [Column(f"{way}.{each}", (*path, last, each), each == _AMOUNT) for each in parts]
         elif not part:
@@ -114,8 +115,17 @@ def _exists(entity: type[Row], name: str) -> bool:
     return attribute in mapper.all_orm_descriptors and attribute not in mapper.relationships
 
 
+def _parts(entity: type[Row], attribute: str) -> Sequence[str]:
+    """The parts of a value that has some, each of which has a column."""
+    if currency_of(entity, attribute):
+        return (_AMOUNT, _CURRENCY)
+    kept = kept_of(entity, attribute)
+    return tuple(kept.parts) if kept else ()
+
+
 def _is_own(entity: type[Row], name: str) -> bool:
-    if attribute_name(name) in getattr(entity, "summaries", {}):
+    attribute = attribute_name(name)
+    if attribute in getattr(entity, "summaries", {}) or kept_of(entity, attribute):
         return False
     return _exists(entity, name) or _leads_on(entity, name)
 
@@ -135,9 +145,11 @@ def _fields(entity: type[Row], tree: Mapping[str, Tree]) -> tuple[Field, ...]:
 
 def _field(entity: type[Row], name: str, below: Tree) -> Field:
     attribute = attribute_name(name)
+    parts: Any = tuple((part, part) for part in below)
     if currency_of(entity, attribute):
-        parts: Any = tuple((part, part) for part in below)
         return MoneyField(name, attribute, parts)
+    if _parts(entity, attribute):
+        return PartsField(name, attribute, parts)
     if attribute in getattr(entity, "summaries", {}):
         return SummaryField(name, attribute)
     if not below:

@@ -17,6 +17,7 @@ from app.models.enums import AuditOutcome, RowScope
 from app.reading.binding import Statement
 from app.reading.each import compile_each
 from app.reading.read import EVERYTHING, Filter, Read
+from app.reading.shop import ShopFacts
 from app.settings import Settings
 from auth.access import ENTITY_CLASSES, Access, Granted, Rights, RightsChangedError
 from auth.audit import Event, Origin, event
@@ -44,6 +45,7 @@ class Export:
 
     entity: type[Row]
     format: ExportFormat
+    shop: ShopFacts
     names: Sequence[str] | None = None
     where: Filter = EVERYTHING
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +70,7 @@ def prepare(export: Export, access: Access) -> Prepared:
     names = default_names(export.entity, access) if export.names is None else export.names
     fields, columns = chosen(export.entity, names)
     authorized = authorize(Read(export.entity, fields, where=export.where), access)
-    statement = compile_each(authorized, lambda row: in_scope(export.entity, row, scope, "row"))
+    statement = compile_each(authorized, export.shop, lambda row: in_scope(export.entity, row, scope, "row"))
     # What cannot be bound is refused now, not when the file has begun.
     statement.arguments(export.variables, access.arguments)
     return Prepared(statement, columns, access)

@@ -213,6 +213,8 @@ def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, sub
     if subject is not None and subject.id not in covered and (work.told or work.added or work.removed or found):
         add(subject, action, dict(work.told), getattr(subject, "version", None))
         covered.add(subject.id)
+    if subject is None and work.about is not None:
+        found.append(event(origin, work.now, action, entity=work.about, changes=dict(work.told)))
     for row, about, _ in work.noted().values():
         if row.id not in covered:
             add(row, about, {}, getattr(row, "version", None))

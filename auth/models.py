@@ -60,7 +60,7 @@ class Role(Versioned, table=True):
     __table_args__ = (*short("name"), Index("uq_roles_name", literal_column('name COLLATE "C"'), unique=True))
     prefix: ClassVar[str] = "rol"
     listed: ClassVar[tuple[str, ...]] = ("name", "id")
-    summaries: ClassVar[Mapping[str, Summary]] = {"user_count": Summary("users", "count")}
+    summaries: ClassVar[Mapping[str, Summary]] = {"user_count": Summary("users")}
 
     name: str = words(required=True)
     description: str | None = words()

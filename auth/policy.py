@@ -20,7 +20,8 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         for name, fields in {
             "Customer": "code name kind email phone tier status source industry city region country tags notes owner "
             "createdAt updatedAt deletedAt version externalRefs contacts opportunities orders tickets orderCount "
-            "lastOrderAt",
+            "lastOrderAt revenue averageOrderValue rfmSegment rfmScores churnState daysBetweenOrders "
+            "expectedNextOrderAt",
             "Contact": "customer firstName lastName fullName title email phone isPrimary birthday notes createdAt "
             "updatedAt deletedAt version externalRefs",
             "Stage": "name kind position probability rottingAfterDays deletedAt version",
@@ -41,6 +42,7 @@ ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "SlaPolicy": "timeZone hours holidays lowFirstResponseMinutes lowResolutionMinutes "
             "normalFirstResponseMinutes normalResolutionMinutes highFirstResponseMinutes highResolutionMinutes "
             "urgentFirstResponseMinutes urgentResolutionMinutes version",
+            "ExchangeRate": "currency day rate",
             "User": "name email active role team lastLoginAt createdAt updatedAt version",
             "Team": "name region members version",
             "Role": "name description builtIn grants userCount version",
@@ -143,6 +145,7 @@ _OWN_TOKENS = _may(OWN, "create rotate")
 _SHOP = {
     "Team": _read(ALL),
     "SlaPolicy": _read(ALL),
+    "ExchangeRate": _read(ALL),
     "AuditEvent": _read(OWN),
     "ApiToken": _read(OWN) | _OWN_TOKENS | _may(OWN, "revoke"),
 }
@@ -179,6 +182,7 @@ POLICY: Mapping[str, BuiltInRole] = MappingProxyType(
                 "Ticket": _read(ALL) | _may(ALL, f"{_SERVE} assign delete restore import bulk export history analyse"),
                 "TicketComment": _COMMENTS,
                 "SlaPolicy": _read(ALL) | _may(ALL, "update"),
+                "ExchangeRate": _read(ALL) | _may(ALL, "update import"),
                 "User": _read(ALL)
                 | _may(ALL, "create update deactivate activate explain impersonate signOut resetSecondFactor"),
                 "Team": _read(ALL) | _may(ALL, "create update delete"),

@@ -188,7 +188,7 @@ FOLLOWERS = {"Contact", "Order", "Ticket", "StageChange", "OrderLine", "OrderSta
 """Entities of which every row belongs to whomever its parent belongs to (a ticket to its assignee besides)."""
 
 
-ONLY_ALL = ("Stage", "Product", "Team", "SlaPolicy")
+ONLY_ALL = ("Stage", "Product", "Team", "SlaPolicy", "ExchangeRate")
 """Entities whose rows belong to nobody."""
 
 

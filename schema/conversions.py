@@ -7,6 +7,7 @@ from uuid import UUID
 from app.db.ids import split_id
 from app.errors import BadUserInputError
 from app.models.base import Row
+from app.models.exchange_rate import is_currency
 from app.reading.read import Convert
 
 _SHORTEST_LONG_WORD = 3
@@ -31,6 +32,18 @@ def text(name: str) -> Convert:
     return lambda value: (
         [checked_text(each, name) for each in value] if isinstance(value, list) else checked_text(value, name)
     )
+
+
+def currency(name: str) -> Convert:
+    """A code of a currency."""
+
+    def one(value: str) -> str:
+        if not is_currency(value):
+            shown = value if len(value) <= 20 else f"{value[:20]}…"
+            raise BadUserInputError(f"{name} is {shown!r}: it must be a code of ISO 4217 such as USD.", argument=name)
+        return value
+
+    return one
 
 
 def texts(name: str) -> Convert:

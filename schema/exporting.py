@@ -17,6 +17,7 @@ from graphql.utilities import coerce_input_value, validate_input_value
 from app.errors import BadUserInputError, QueryTooCostlyError
 from app.exporting.writers import ExportFormat
 from app.models.base import Row
+from app.reading.shop import ShopFacts
 from app.settings import Settings
 from auth.exporting import Export
 from schema.arguments import Given
@@ -36,8 +37,9 @@ def export_of(
     settings: Settings,
 ) -> Export:
     """The export with the filter ``where``, as JSON. BadUserInputError says what is wrong with it."""
+    shop = ShopFacts(settings.shop_currency, settings.shop_timezone)
     if where is None:
-        return Export(entity, format, names)
+        return Export(entity, format, shop, names)
     kind = schema.type_map[f"{entity.__name__}Filter"]
     assert isinstance(kind, GraphQLInputObjectType)
     try:
@@ -47,7 +49,7 @@ def export_of(
         check_filters([found], settings)
     except RecursionError:
         raise QueryTooCostlyError("The filters are nested too deeply.", limit="filter nesting") from None
-    return Export(entity, format, names, found, variables, where)
+    return Export(entity, format, shop, names, found, variables, where)
 
 
 def _coerced(where: Any, kind: GraphQLInputObjectType) -> Any:

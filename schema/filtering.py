@@ -1,5 +1,6 @@
 """From filter arguments to filters."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
@@ -42,6 +43,16 @@ def entity_filter(entity: type[Row], given: Given) -> Filter:
     """The filter on rows of ``entity`` that an argument gives; null stands for none only at its top."""
     _refuse_null(given)
     return All(tuple(_member(entity, member) for member in given.members()))
+
+
+def rates_filter(given: Mapping[str, Given]) -> Filter:
+    """The filter on exchange rates that the arguments of their list give."""
+    parts: list[Filter] = []
+    if "currency" in given and not given["currency"].is_null:
+        parts.append(Compare("currency", "eq", given["currency"].operand(to.currency("currency"))))
+    if "before" in given and not given["before"].is_null:
+        parts.append(Compare("day", "lt", given["before"].operand(to.itself)))
+    return All(tuple(parts))
 
 
 def _member(entity: type[Row], given: Given) -> Filter:

@@ -18,8 +18,11 @@ from app.reading.read import (
     AnyOf,
     Can,
     Filter,
+    Leaf,
+    MoneyField,
     NodesRead,
     Not,
+    PartsField,
     Read,
     Root,
     SummaryField,
@@ -29,6 +32,7 @@ from app.reading.read import (
     ToOneFilter,
     TotalCount,
 )
+from app.reading.relations import kept_of
 from app.settings import Settings
 
 WHOLE_LIST = 10
@@ -122,6 +126,8 @@ def _rows(read: Read, *, many: bool) -> int:
     size = 1 if not many else WHOLE_LIST if read.page is None else read.page.size
     if read.alike is not None:
         size = read.alike
+    if read.newest is not None:
+        size = read.newest.most
     counts = sum(isinstance(part, TotalCount) for part in read.parts)
     return (size + counts) * (_row(read) + relation_filters(read.where))
 
@@ -133,7 +139,9 @@ def _row(read: Read) -> int:
             total += _rows(field.read, many=False)
         elif isinstance(field, ToMany):
             total += _rows(field.read, many=True)
-        elif isinstance(field, SummaryField | Can):
+        elif isinstance(field, SummaryField | Can | PartsField) or (
+            isinstance(field, Leaf | MoneyField) and kept_of(read.entity, field.attribute)
+        ):
             total += 1
     return total
 

@@ -6,6 +6,7 @@ from schema.mutations.api_token import ApiTokenMutations
 from schema.mutations.bulk import BulkMutations
 from schema.mutations.contact import ContactMutations
 from schema.mutations.customer import CustomerMutations
+from schema.mutations.exchange_rate import ExchangeRateMutations
 from schema.mutations.export import ExportMutations
 from schema.mutations.merging import MergingMutations
 from schema.mutations.opportunity import OpportunityMutations
@@ -29,6 +30,7 @@ class Mutation(
     BulkMutations,
     ContactMutations,
     CustomerMutations,
+    ExchangeRateMutations,
     ExportMutations,
     MergingMutations,
     OpportunityMutations,

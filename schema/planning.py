@@ -7,7 +7,6 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
-from app.analytics.building import ShopFacts
 from app.analytics.compile import compile_figure
 from app.analytics.figure import Figure
 from app.errors import QueryTooCostlyError
@@ -17,6 +16,7 @@ from app.reading.binding import Statement
 from app.reading.compile import compile_read
 from app.reading.cursors import CursorKeys
 from app.reading.read import NodesRead, Operand, Read, Root
+from app.reading.shop import ShopFacts
 from app.settings import Settings
 from auth.access import Access
 from auth.authorize import authorize, authorize_figure
@@ -49,6 +49,7 @@ class Planner:
         self._schema = schema
         self._cursors = cursors
         self._settings = settings
+        self._shop = ShopFacts(settings.shop_currency, settings.shop_timezone)
         self._kept: OrderedDict[Any, Plan] = OrderedDict()
         self.made = 0
 
@@ -93,8 +94,8 @@ class Planner:
         self.made += 1
         records = [read for record in figure.records() for read in reads(record.read)]
         relations = check_filters((figure.where, *(read.where for read in records)), self._settings)
-        shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
-        statement = compile_figure(authorize_figure(figure, access), self._cursors, shop, trigrams=self._trigrams)
+        authorized = authorize_figure(figure, access)
+        statement = compile_figure(authorized, self._cursors, self._shop, trigrams=self._trigrams)
         return Plan(statement, FIGURE + relations, relations)
 
     def _compile(self, root: Root, access: Access) -> Plan:
@@ -102,7 +103,7 @@ class Planner:
         relations = check_filters((read.where for read in reads(root)), self._settings)
         price = cost(root)
         refuse_above("cost", price, self._settings.max_cost)
-        statement = compile_read(authorize(root, access), self._cursors, trigrams=self._trigrams)
+        statement = compile_read(authorize(root, access), self._cursors, self._shop, trigrams=self._trigrams)
         return Plan(statement, price, relations)
 
 

@@ -1,5 +1,7 @@
 """The queries. Every field says which right it needs; its rows are fetched whole by one statement."""
 
+from datetime import date
+
 import strawberry
 from strawberry import UNSET, Info
 
@@ -14,6 +16,7 @@ from schema.types.audit_verification import AuditVerification
 from schema.types.common import Node
 from schema.types.contact import Contact, ContactConnection, ContactFilter, ContactOrder
 from schema.types.customer import Customer, CustomerConnection, CustomerFilter, CustomerOrder
+from schema.types.exchange_rate import ExchangeRate
 from schema.types.explanation import AccessExplanation, explained
 from schema.types.opportunity import Opportunity, OpportunityConnection, OpportunityFilter, OpportunityOrder
 from schema.types.order import Order, OrderConnection, OrderFilter, OrderOrder
@@ -218,6 +221,14 @@ class Query:
     @strawberry.field(extensions=can("read", models.SlaPolicy))
     async def sla_policy(self, info: Asked) -> SlaPolicy:
         """What the shop promises for tickets, and its business hours."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("read", models.ExchangeRate))
+    async def exchange_rates(
+        self, info: Asked, currency: str | None = UNSET, before: date | None = UNSET
+    ) -> list[ExchangeRate]:
+        """The exchange rates by currency and day, of one currency or of all: the newest 1,000 of each. With before,
+        those of days before that one."""
         return await whole(info)
 
     @strawberry.field(extensions=can("read", models.Stage))

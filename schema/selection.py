@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from app.errors import BadUserInputError, QueryTooCostlyError
+from app.models import ExchangeRate
 from app.models.base import Row
 from app.reading.read import (
     EVERYTHING,
@@ -32,6 +33,7 @@ from app.reading.read import (
     Field,
     Leaf,
     MoneyField,
+    Newest,
     Nodes,
     NodesRead,
     Operand,
@@ -39,6 +41,7 @@ from app.reading.read import (
     PageFact,
     PageInfo,
     Part,
+    PartsField,
     Read,
     Root,
     SummaryField,
@@ -48,13 +51,15 @@ from app.reading.read import (
     TotalCount,
     Word,
 )
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from auth.policy import ACTIONS
 from schema import conversions as to
 from schema.arguments import Given, Variables, arguments
-from schema.filtering import entity_filter
+from schema.filtering import entity_filter, rates_filter
 from schema.mapping import VIEWER_CAN, attribute_of, entity_of, rows_type
 
+RATES_MOST = 1_000
+"""The exchange rates of a currency that are listed at once."""
 PAGE_DEFAULT, PAGE_MOST, WORDS_MOST, IDS_MOST, ALIKE_MOST = 25, 200, 8, 200, 50
 KEY_BYTES = 63
 """PostgreSQL cuts names off here, so a longer response key cannot be a column's name."""
@@ -185,6 +190,8 @@ class Selection:
         return Read(
             entity,
             fields=self._fields(entity, kind, collected),
+            where=rates_filter(given) if entity is ExchangeRate else EVERYTHING,
+            newest=Newest("currency", "day", RATES_MOST) if entity is ExchangeRate else None,
             order=order,
             include_deleted=_flag(given, "includeDeleted"),
             id=id,
@@ -250,6 +257,10 @@ class Selection:
             return MoneyField(key, attribute, tuple(money_part(k, n[0].name.value) for k, n in collected.items()))
         if attribute in entity.summaries:
             return SummaryField(key, attribute)
+        kept = kept_of(entity, attribute)
+        if kept is not None and kept.parts:
+            _, collected = self._object(definition.type, nodes)
+            return PartsField(key, attribute, tuple(_named(named, k, n[0].name.value) for k, n in collected.items()))
         if not isinstance(named, GraphQLObjectType):
             return Leaf(key, attribute)
         found = relation(entity, attribute)
@@ -291,6 +302,10 @@ def _action(entity: str, given: Given) -> str:
 
 def _fact(info: GraphQLObjectType, key: str, name: str) -> tuple[str, PageFact] | Constant:
     return Constant(key, info.name) if name == "__typename" else (key, cast(PageFact, name))
+
+
+def _named(kind: GraphQLObjectType, key: str, name: str) -> tuple[str, str] | Constant:
+    return Constant(key, kind.name) if name == "__typename" else (key, name)
 
 
 def money_part(key: str, name: str) -> tuple[str, Literal["amount", "currency"]] | Constant:

@@ -10,22 +10,15 @@ from sqlalchemy import CTE, ColumnElement, Date, DateTime, Numeric, Select, Text
 from sqlalchemy.types import TypeEngine
 
 from app.analytics.figure import Figure
-from app.models.base import Row, currency_scale
+from app.models.base import Row
 from app.reading.compile import Compiler
 from app.reading.printing import effective
 from app.reading.read import EVERYTHING
+from app.reading.shop import ShopFacts as ShopFacts
 from app.reading.sight import Sight
 
 ANALYSE = "analyse"
 """The action that opens figures over rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShopFacts:
-    """What of the shop the figures depend on: its currency (ISO 4217) and its time zone (IANA)."""
-
-    currency: str
-    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +37,7 @@ class Building:
         self.compiler = compiler
         self.sight: Sight = compiler.sight
         self.shop = shop
-        self.scale = currency_scale(shop.currency)
+        self.scale = shop.scale
         """The minor units of the shop's currency."""
         self._made: dict[str, CTE] = {}
 

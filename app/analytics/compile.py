@@ -30,7 +30,7 @@ def compile_figure(
     authorized: AuthorizedFigure, cursors: CursorKeys, shop: ShopFacts, *, trigrams: bool = True
 ) -> Statement:
     """The statement for ``authorized``: the caller's present access version, the JSON, a note, and a refusal."""
-    compiler = Compiler(authorized.sight, cursors, trigrams=trigrams)
+    compiler = Compiler(authorized.sight, cursors, shop, trigrams=trigrams)
     figure = authorized.figure
     build = Building(figure, compiler, shop)
     definition = FIGURES[figure.name]

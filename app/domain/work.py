@@ -166,6 +166,8 @@ class Work:
         """What the payload says besides records, as JSON holds it."""
         self.needed: list[tuple[str, Any]] = []
         """Further rights, each with the row that it has to cover."""
+        self.about: str | None = None
+        """The entity that the audit event is about, where it is about no record that has an id."""
         self.subject: Any = None
         """The record that the audit event is about, where it is not the one that the payload shows."""
         self._noted: dict[int, tuple[Any, str, dict[str, Any]]] = {}

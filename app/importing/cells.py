@@ -16,6 +16,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _INTEGER = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
 _AMOUNT = re.compile(r"\+?[0-9]{1,15}(?:\.[0-9]{1,20})?")
+_RATE = re.compile(r"\+?[0-9]{1,9}(?:\.[0-9]{1,10})?")
 _HOURS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,9})?")
 _DAY = r"(?:19|2\d)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
 _PLAIN_DATE = re.compile(_DAY, re.ASCII)
@@ -56,6 +57,8 @@ def converter(field: TargetField, *, dates: list[str], timezone: str, decimal: s
             return _integer(*field.range)
         case "money":
             return _money(decimal)
+        case "rate":
+            return _rate(decimal)
         case "boolean":
             return _boolean
         case "email":
@@ -127,6 +130,19 @@ def _money(decimal: str) -> Convert:
         if not _AMOUNT.fullmatch(plain):
             raise ValueRefusedError(
                 f"must be an amount like 1234{decimal}50, not negative and below 10^15, not {shown(text)}"
+            )
+        return plain
+
+    return convert
+
+
+def _rate(decimal: str) -> Convert:
+    def convert(text: str) -> str:
+        plain = text.replace(".", "").replace(" ", "").replace(",", ".") if decimal == "," else text
+        if not _RATE.fullmatch(plain) or not plain.strip("0."):
+            raise ValueRefusedError(
+                f"must be a rate like 0{decimal}9137, more than 0, below 10^9 and with 10 decimals at most,"
+                f" not {shown(text)}"
             )
         return plain
 

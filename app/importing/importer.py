@@ -47,18 +47,27 @@ async def import_file(
     rejects: Path | None = None,
     progress: Watcher = unwatched,
     note: Note = unnoted,
+    shop_currency: str | None = None,
 ) -> Report:
     """Import the CSV file ``path`` as ``entity`` by the map file ``map``.
 
     Refused rows go to the file ``rejects``, all others in; with ``dry_run`` everything is done and then undone.
-    ``note`` is called at the end of the transaction.
+    ``note`` is called at the end of the transaction. Exchange rates of the ``shop_currency`` are refused.
     ImportRefusedError: the map or the file cannot be used, and nothing was written.
     """
     read = load_map(map, entity)
     source = CsvSource(path, encoding=read.encoding, delimiter=read.delimiter)
     with rejects_file(rejects, source.header) as sink:
         return await import_source(
-            connection, source, read, name=source.name, dry_run=dry_run, rejects=sink, progress=progress, note=note
+            connection,
+            source,
+            read,
+            name=source.name,
+            dry_run=dry_run,
+            rejects=sink,
+            progress=progress,
+            note=note,
+            shop_currency=shop_currency,
         )
 
 
@@ -72,6 +81,7 @@ async def import_source(
     rejects: RejectsSink | None,
     progress: Watcher,
     note: Note = unnoted,
+    shop_currency: str | None = None,
 ) -> Report:
     """Import ``source`` by the map ``read``; ``rejects`` takes the refused rows."""
     begun = perf_counter()
@@ -79,7 +89,7 @@ async def import_source(
     try:
         async with _transaction(connection, undo=dry_run):
             count = await _stage(connection, source, rows, name, progress)
-            resolution = Resolution(read)
+            resolution = Resolution(read, shop_currency)
             progress(f"{name}: writing", 0, 3)
             written, good, repeated = await _resolve_and_write(connection, resolution, name, progress)
             if rejects is not None:

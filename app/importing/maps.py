@@ -44,7 +44,7 @@ A map is a TOML file::
 
 Fields left out are not touched on records that exist. Natural keys are a team's, role's and stage's ``name``, a user's
 ``email``, a product's ``sku``, a customer's ``code``, an order's or ticket's ``number``; an order line is known by its
-order and position. A record found by its natural key receives the row's external id.
+order and position, an exchange rate by its currency and day. A record found by its natural key receives the row's external id.
 
 What the map leaves out is worked out: an opportunity's probability follows its stage and its amount and currency are
 those of its product; ``first_stage`` is the stage in which it was opened, so that its history has two steps; an order's
@@ -203,17 +203,17 @@ def _check(read: Map) -> None:
         _check_field(read, aim.field(name), field)
     if read.external_id is not None:
         if not aim.has_references:
-            known = "its order and position" if aim.name == "order-line" else f"its {aim.natural_key}"
+            known = f"its {' and '.join(aim.composite_key or (str(aim.natural_key),))}"
             raise ImportRefusedError(f"external_id: {aim.name} has no external ids; it is known by {known}.")
         if read.system is None:
             raise ImportRefusedError("external_id: say of which system it is (system = …).")
-    elif aim.name != "order-line" and aim.natural_key not in read.fields:
+    elif not aim.composite_key and aim.natural_key not in read.fields:
         natural = f", or map its {aim.natural_key}" if aim.natural_key else ""
         raise ImportRefusedError(f"nothing says which record a row is: give system and external_id{natural}.")
     if read.refs and not aim.has_references:
         raise ImportRefusedError(f"refs: {aim.name} has no external ids.")
     missing = [name for name, field in aim.fields.items() if field.required and name not in read.fields]
-    if missing and (read.absent == "insert" or aim.name == "order-line"):
+    if missing and (read.absent == "insert" or aim.composite_key):
         raise ImportRefusedError(
             f'the fields {", ".join(missing)} are missing, without which no {aim.name} is made (absent = "reject"'
             " only changes those that exist)."

@@ -30,6 +30,7 @@ class Resolution:
     """The statements that fill ``import_found`` for one map, and their parameters."""
 
     read: Map
+    shop_currency: str | None = None
     parameters: list[str] = field(default_factory=list)
     _joins: list[str] = field(default_factory=list)
     _problems: list[tuple[str, str, str]] = field(default_factory=list)
@@ -151,6 +152,17 @@ class Resolution:
             )
             self._absent("position", "'its order has no line at this position'")
             return
+        if aim.name == "rates":
+            # Rates have no ids: a made-up one stands for that of the one that is there.
+            self._joins.append(
+                "LEFT JOIN LATERAL (SELECT o.*, md5(o.currency || o.day)::uuid AS id FROM exchange_rates o"
+                " WHERE o.currency = s.currency AND o.day = s.day) t ON true"
+            )
+            self._absent("day", "'there is no rate of this currency and day'")
+            if self.shop_currency is not None:
+                said = "s.currency || ' is the shop''s own currency: its rate is always 1'"
+                self._refuse(f"s.currency = {self._bind(self.shop_currency)}", "currency", said)
+            return
         ids, holder = [], ""
         if self.read.external_id is not None:
             told = self._external_join("e", aim.entity, str(self.read.system), "s._external")
@@ -250,8 +262,9 @@ class Resolution:
         key, told = ("_external", "_external") if external else ("_natural", str(aim.natural_key))
         same = "external id" if external else told
         record = f"CASE WHEN _known IS NULL THEN {key} END, _known"
-        if aim.name == "order-line":
-            record, told, same = "order_id, position", "position", "order and position"
+        if aim.composite_key:
+            record = ", ".join(aim.fields[name].column for name in aim.composite_key)
+            told, same = aim.composite_key[-1], " and ".join(aim.composite_key)
         distinct = self._without_twins(checked, refs)
         windowed = (
             "SELECT d.*, first_value(_line) OVER w AS _first, first_value(_new) OVER w AS _first_new"

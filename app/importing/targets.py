@@ -10,9 +10,24 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 from app.importing.errors import ImportRefusedError
-from app.models import Contact, Customer, Opportunity, Order, OrderLine, Product, Role, Stage, Team, Ticket, User
+from app.models import (
+    Contact,
+    Customer,
+    ExchangeRate,
+    Opportunity,
+    Order,
+    OrderLine,
+    Product,
+    Role,
+    Stage,
+    Team,
+    Ticket,
+    User,
+)
 
-Kind = Literal["text", "email", "currency", "enum", "integer", "boolean", "money", "date", "time", "tags", "reference"]
+Kind = Literal[
+    "text", "email", "currency", "enum", "integer", "boolean", "money", "rate", "date", "time", "tags", "reference"
+]
 
 MODELS: Mapping[str, type[SQLModel]] = {
     "team": Team,
@@ -25,6 +40,7 @@ MODELS: Mapping[str, type[SQLModel]] = {
     "order": Order,
     "order-line": OrderLine,
     "ticket": Ticket,
+    "rates": ExchangeRate,
 }
 ENTITIES = tuple(MODELS)
 
@@ -42,6 +58,8 @@ NATURAL_KEYS: Mapping[str, str] = {
     "order": "number",
     "ticket": "number",
 }
+# The fields that together say which record a row is, where it is no one field.
+COMPOSITE_KEYS: Mapping[str, tuple[str, ...]] = {"order-line": ("order", "position"), "rates": ("currency", "day")}
 REFERENCED = frozenset({"customer", "contact", "product", "opportunity", "order", "ticket"})
 
 _NOT_IMPORTED = frozenset(
@@ -88,6 +106,7 @@ class TargetField:
             "integer": "integer",
             "boolean": "boolean",
             "money": "numeric",
+            "rate": "numeric",
             "date": "date",
             "time": "timestamptz",
             "tags": "text[]",
@@ -109,6 +128,8 @@ class Target:
     table: str
     fields: Mapping[str, TargetField]
     natural_key: str | None
+    composite_key: tuple[str, ...]
+    has_ids: bool
     has_references: bool
     versioned: bool
     dated: bool
@@ -146,6 +167,8 @@ def target(name: str) -> Target:
         table=table.name,
         fields=fields,
         natural_key=NATURAL_KEYS.get(name),
+        composite_key=COMPOSITE_KEYS.get(name, ()),
+        has_ids="id" in table.columns,
         has_references=name in REFERENCED,
         versioned="version" in table.columns,
         dated="updated_at" in table.columns,
@@ -202,6 +225,8 @@ def _field(entity: str, model: type[SQLModel], column: Column[Any]) -> TargetFie
 
 
 def _kind(column: Column[Any]) -> Kind:
+    if column.table.name == "exchange_rates" and column.name == "rate":
+        return "rate"
     kinds: list[tuple[type[Any], Kind]] = [
         (Enum, "enum"),
         (Integer, "integer"),

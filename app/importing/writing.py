@@ -29,8 +29,10 @@ async def write(connection: asyncpg.Connection, resolution: Resolution) -> Writt
     new = await connection.fetchval(f"SELECT count(*) FROM {FOUND} f WHERE f._is_new AND {GOOD}")
     changed = await connection.fetchval(f"SELECT count(*) FROM {changes.of}") if changes else 0
     async with rebuilt_indexes(connection, resolution.target.table, new + changed):
-        inserted = _count(await connection.execute(_insert(resolution)))
+        # New orders lock the counts of their customers. Whoever changes an order locks it first and then such a count,
+        # so those that are changed are to be had before that.
         updated = _count(await connection.execute(changes.statement)) if changes and changed else 0
+        inserted = _count(await connection.execute(_insert(resolution)))
     async with rebuilt_indexes(connection, "external_refs", new):
         for statement, parameters in _references(resolution):
             await connection.execute(statement, *parameters)
@@ -49,11 +51,12 @@ def _count(status: str) -> int:
 
 def _insert(resolution: Resolution) -> str:
     columns = [f'"{effect.column}"' for effect in resolution.effects if effect.stored]
+    identity = ["id"] if resolution.target.has_ids else []
     own = ["version"] if resolution.target.versioned else []
     dated = [name for name in ("created_at", "updated_at") if resolution.target.dated and f'"{name}"' not in columns]
     return (
-        f"INSERT INTO {resolution.target.table} ({', '.join(['id', *own, *dated, *columns])})"
-        f" SELECT {', '.join(['f._id', *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
+        f"INSERT INTO {resolution.target.table} ({', '.join([*identity, *own, *dated, *columns])})"
+        f" SELECT {', '.join([*(f'f._{c}' for c in identity), *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
         f" FROM {FOUND} f WHERE f._is_new AND {GOOD} ORDER BY f._line"
     )
 
@@ -76,7 +79,9 @@ def _update(resolution: Resolution) -> _Update | None:
         changes.append("updated_at = now()")
     before, after = (", ".join(f"{alias}.{column}" for column in columns) for alias in ("t", "f"))
     table = resolution.target.table
-    where = f"t.id = f._id AND NOT f._is_new AND {GOOD} AND ROW({before}) IS DISTINCT FROM ROW({after})"
+    keys = [("id", "_id")] if resolution.target.has_ids else [(key, key) for key in resolution.target.composite_key]
+    same = " AND ".join(f"t.{here} = f.{there}" for here, there in keys)
+    where = f"{same} AND NOT f._is_new AND {GOOD} AND ROW({before}) IS DISTINCT FROM ROW({after})"
     return _Update(
         f"UPDATE {table} t SET {', '.join(changes)} FROM {FOUND} f WHERE {where}", f"{table} t, {FOUND} f WHERE {where}"
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ColumnElement, DateTime, Enum, Index, Numeric, Text, func, literal_column, text
@@ -32,11 +32,9 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A figure over the rows at the end of ``relation``: how many there are, or the latest value of ``attribute``."""
+    """A figure over the rows at the end of ``relation``: how many there are."""
 
     relation: str
-    function: Literal["count", "max"]
-    attribute: str | None = None
 
 
 class Row(SQLModel):

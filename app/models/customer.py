@@ -1,15 +1,17 @@
 """Customers: the people and companies that the shop serves."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Index, Text, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, Relationship
 
-from app.models.base import Record, Summary, alive, choice, moment, number, ordered, searched, short, words
+from app.models.base import Record, alive, choice, moment, number, ordered, searched, short, words
+from app.models.computed import kept
+from app.models.customer_metrics import CustomerMetrics, average_order_value, days_between_orders, next_order_at
 from app.models.enums import CustomerKind, CustomerStatus, CustomerTier
 from app.models.external_ref import ExternalRef, external_refs
 from app.models.history import history
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from app.models.order import Order
     from app.models.ticket import Ticket
     from auth.models import AuditEvent, User
+
+
+_of_orders = partial(kept, CustomerMetrics, "customer_id", relation="orders")
+_of_value = partial(_of_orders, sources=("total", "status", "placed_at"))
+_of_days = partial(_of_orders, sources=("status", "placed_at"))
 
 
 class Customer(Record, table=True):
@@ -49,10 +56,6 @@ class Customer(Record, table=True):
     )
     prefix: ClassVar[str] = "cus"
     searched: ClassVar[tuple[str, ...]] = ("name", "code", "email", "phone")
-    summaries: ClassVar[Mapping[str, Summary]] = {
-        "order_count": Summary("orders", "count"),
-        "last_order_at": Summary("orders", "max", "placed_at"),
-    }
 
     code: str = number("C", "customer_codes")
     name: str = words(required=True)
@@ -84,3 +87,51 @@ class Customer(Record, table=True):
     tickets: list["Ticket"] = Relationship(back_populates="customer")
     external_refs: list[ExternalRef] = external_refs("Customer")
     history: list["AuditEvent"] = history("Customer")
+
+    @_of_orders(lambda kept: kept.order_count, otherwise="0")
+    def order_count(self: Any) -> Any:
+        """How many orders there are, in whatever state."""
+        raise NotImplementedError
+
+    @_of_orders(lambda kept: kept.last_order_at, sources=("placed_at",))
+    def last_order_at(self: Any) -> Any:
+        """When the last of them was placed."""
+        raise NotImplementedError
+
+    @_of_value(lambda kept: kept.revenue, otherwise="0", in_shop_currency=True)
+    def revenue(self: Any) -> Any:
+        """What the sold orders come to."""
+        raise NotImplementedError
+
+    @_of_value(average_order_value, in_shop_currency=True)
+    def average_order_value(self: Any) -> Any:
+        """What one of those sold orders comes to whose value is known."""
+        raise NotImplementedError
+
+    @_of_value(lambda kept: kept.segment, otherwise="'PROSPECTS'")
+    def rfm_segment(self: Any) -> Any:
+        """The segment, by recency, frequency and monetary value."""
+        raise NotImplementedError
+
+    @_of_value(
+        lambda kept: kept.recency_score,
+        parts={"recency": "recency_score", "frequency": "frequency_score", "monetary": "monetary_score"},
+    )
+    def rfm_scores(self: Any) -> Any:
+        """The scores that the segment follows from."""
+        raise NotImplementedError
+
+    @_of_days(lambda kept: kept.churn_state, otherwise="'NEVER_BOUGHT'")
+    def churn_state(self: Any) -> Any:
+        """Whether it still buys in its rhythm."""
+        raise NotImplementedError
+
+    @_of_days(days_between_orders)
+    def days_between_orders(self: Any) -> Any:
+        """The rhythm."""
+        raise NotImplementedError
+
+    @_of_days(next_order_at)
+    def expected_next_order_at(self: Any) -> Any:
+        """The last sold order and one rhythm more."""
+        raise NotImplementedError

@@ -2,9 +2,23 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Numeric, SmallInteger, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Float,
+    Index,
+    Interval,
+    Numeric,
+    SmallInteger,
+    case,
+    cast,
+    func,
+    literal_column,
+    text,
+)
 from sqlmodel import Field
 
 from app.models.base import Row, choice, moment
@@ -23,6 +37,10 @@ def _amount() -> Decimal:
 
 def _score() -> int | None:
     return Field(default=None, sa_type=SmallInteger)  # type: ignore[no-any-return]
+
+
+OWN_RHYTHM_FROM = 3
+"""The days with an order from which a customer goes by its own rhythm, no more by the shop's."""
 
 
 class CustomerMetrics(Row, table=True):
@@ -75,3 +93,24 @@ class CustomerMetrics(Row, table=True):
     churn_state: ChurnState = choice(
         ChurnState, default=ChurnState.NEVER_BOUGHT, sa_column_kwargs={"server_default": text("'NEVER_BOUGHT'")}
     )
+
+
+def average_order_value(row: Any) -> ColumnElement[Any]:
+    """What a sold order comes to, not rounded, of those whose value is known; NULL where there is none."""
+    valued = row.sold_orders - row.unvalued_orders
+    return row.exact_revenue / func.nullif(valued, literal_column("0"))  # type: ignore[no-any-return]
+
+
+def days_between_orders(row: Any) -> ColumnElement[Any]:
+    """The rhythm, as a number of JSON."""
+    return cast(row.rhythm, Float)
+
+
+def next_order_at(row: Any) -> ColumnElement[Any]:
+    """When the next order is to be expected: one rhythm after the last sold one, the shop's where it has too few days
+    of its own; NULL without either."""
+    shops = literal_column("(SELECT rhythm FROM analytics_state)", Numeric)
+    rhythm = case((row.order_days >= literal_column(str(OWN_RHYTHM_FROM)), row.rhythm), else_=shops)
+    span = rhythm * literal_column("interval '24 hours'", Interval)
+    found: ColumnElement[Any] = row.last_sold_at.op("+", return_type=DateTime(timezone=True))(span)
+    return found

@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     ColumnElement,
+    Numeric,
     Text,
     Uuid,
     and_,
@@ -24,11 +25,14 @@ from sqlalchemy import (
     null,
     select,
     true,
+    tuple_,
 )
 
 from app.models import AuditEvent
 from app.models.base import Row
+from app.models.computed import SHOP_CURRENCY
 from app.reading.aliases import alias, one_statement
+from app.reading.beside import Beside
 from app.reading.binding import Binder, Statement, compile_statement
 from app.reading.changes import shown_changes
 from app.reading.correlation import own, survivor
@@ -37,7 +41,7 @@ from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
 from app.reading.likeness import alike
 from app.reading.pages import connection
-from app.reading.printing import effective, printed, shown
+from app.reading.printing import effective, shown
 from app.reading.read import (
     EVERYTHING,
     Can,
@@ -45,14 +49,17 @@ from app.reading.read import (
     Field,
     Leaf,
     MoneyField,
+    Newest,
     NodesRead,
     Operand,
+    PartsField,
     Read,
     SummaryField,
     ToMany,
     ToOne,
 )
-from app.reading.relations import Relation, currency_of, is_nullable, relation
+from app.reading.relations import Relation, currency_of, is_nullable, kept_of, relation
+from app.reading.shop import ShopFacts
 from app.reading.sight import AuthorizedRead, How, Sight
 
 
@@ -81,10 +88,12 @@ class Step:
 
 
 @one_statement
-def compile_read(authorized: AuthorizedRead, cursors: CursorKeys, *, trigrams: bool = True) -> Statement:
+def compile_read(
+    authorized: AuthorizedRead, cursors: CursorKeys, shop: ShopFacts | None = None, *, trigrams: bool = True
+) -> Statement:
     """The statement for ``authorized``: one row of the caller's present access version and the JSON. ``trigrams`` says
-    whether the database has pg_trgm."""
-    compiler = Compiler(authorized.sight, cursors, trigrams=trigrams)
+    whether the database has pg_trgm; without the ``shop``, no amount in its currency can be shown."""
+    compiler = Compiler(authorized.sight, cursors, shop, trigrams=trigrams)
     root = authorized.root
     data = compiler.nodes(root) if isinstance(root, NodesRead) else compiler.root(root)
     statement = select(authorized.sight.version.label("#version"), data.label("#data"))
@@ -94,8 +103,11 @@ def compile_read(authorized: AuthorizedRead, cursors: CursorKeys, *, trigrams: b
 class Compiler:
     """Compiles one statement."""
 
-    def __init__(self, sight: Sight, cursors: CursorKeys, *, trigrams: bool = True) -> None:
+    def __init__(
+        self, sight: Sight, cursors: CursorKeys, shop: ShopFacts | None = None, *, trigrams: bool = True
+    ) -> None:
         self.sight = sight
+        self.shop = shop
         self.trigrams = trigrams
         self.cursors = cursors
         self.binder = Binder()
@@ -141,6 +153,9 @@ class Compiler:
     def many(self, read: Read, step: Step | None) -> ColumnElement[Any]:
         """The JSON list of all rows of ``read``."""
         row = self.alias(read.entity)
+        conditions = self.conditions(read, row, step, "row" if step else "set")
+        if read.newest is not None:
+            conditions.append(self._among_newest(read, row, read.newest))
         keys = [
             self.key(read.entity, row, term.attribute, term.descending)
             for term in read.order
@@ -149,12 +164,20 @@ class Compiler:
         inner = (
             select(*self.columns(Near(read.entity, row, read.include_deleted), read.fields))
             .select_from(row)
-            .where(*self.conditions(read, row, step, "row" if step else "set"))
+            .where(*conditions)
             .order_by(*(key.value.desc() if key.descending else key.value for key in keys))
         )
         if step is not None:
             inner = inner.correlate(step.near.row)
         return listed(_whole(read.fields), inner.subquery("#x"))
+
+    def _among_newest(self, read: Read, row: Any, newest: Newest) -> ColumnElement[bool]:
+        other = self.alias(read.entity)
+        each, by = getattr(other, newest.each), getattr(other, newest.by)
+        number = func.row_number().over(partition_by=each, order_by=by.desc()).label("#n")
+        found = select(each, by, number).where(*self.conditions(read, other, None, "set")).subquery(self.name())
+        keys = select(*list(found.c)[:2]).where(found.c["#n"] <= literal_column(str(newest.most)))
+        return tuple_(getattr(row, newest.each), getattr(row, newest.by)).in_(keys)
 
     def alike(self, read: Read) -> ColumnElement[Any]:
         """The JSON list of the rows that are probably the same as the one of ``read``, best first."""
@@ -223,13 +246,30 @@ class Compiler:
             conditions.append(self.filters.condition(read.entity, row, read.where, may_be_deleted=read.include_deleted))
         return conditions + self.filters.search(read.entity, row, read.search)
 
-    def key(self, entity: type[Row], row: Any, attribute: str, descending: bool) -> Key:
-        """One term of an order: text by code point, NULL where the caller may not read the value."""
+    def key(
+        self,
+        entity: type[Row],
+        row: Any,
+        attribute: str,
+        descending: bool,
+        beside: Beside | None = None,
+    ) -> Key:
+        """One term of an order: text by code point, NULL where the caller may not read the value.
+
+        What is kept in the row ``beside``, and its id, are those of that row: an index of its table orders them.
+        """
         treatment = self.sight.treatment(entity, attribute, row)
-        value = effective(getattr(row, attribute), treatment)
+        kept = kept_of(entity, attribute)
+        if beside is not None and kept is not None:
+            value = effective(beside.value(kept), beside.treatment(treatment))
+        elif beside is not None and attribute == "id":
+            value = beside.id
+        else:
+            value = effective(getattr(row, attribute), treatment)
         if isinstance(value.type, Text):
             value = value.collate("C")
-        return Key(value, descending, treatment.readable is not True or is_nullable(entity, attribute))
+        closed = treatment.readable is not True and kept is None
+        return Key(value, descending, closed or is_nullable(entity, attribute))
 
     def columns(self, near: Near, fields: Sequence[Field]) -> list[ColumnElement[Any]]:
         """One labelled column a field; an empty object where there are none."""
@@ -249,6 +289,8 @@ class Compiler:
                 return shown(entity, attribute, getattr(row, attribute), treatment)
             case MoneyField():
                 return self._money(near, field)
+            case PartsField():
+                return self._parts(near, field)
             case SummaryField(_, name):
                 return self._summary(near, name)
             case Can(_, action):
@@ -269,8 +311,16 @@ class Compiler:
             self._about = None
 
     def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
-        currency = getattr(near.row, currency_of(near.entity, field.attribute) or "")
-        amount = cast(getattr(near.row, field.attribute), Text)
+        exact, currency = getattr(near.row, field.attribute), currency_of(near.entity, field.attribute) or ""
+        treatment = self.sight.treatment(near.entity, field.attribute, near.row)
+        if currency == SHOP_CURRENCY:
+            assert self.shop is not None
+            # What is kept is in the shop's currency, but not always with all its digits.
+            exact = func.round(effective(exact, treatment), literal_column(str(self.shop.scale)), type_=Numeric)
+            currency_code: ColumnElement[Any] = literal_column(f"'{self.shop.currency}'", Text)
+        else:
+            currency_code = getattr(near.row, currency)
+        amount = cast(exact, Text)
         # Neither an amount nor an ISO code holds a character that JSON escapes, so the object can be put together as
         # text: a fifth faster over many lines than row_to_json.
         text: ColumnElement[str] = literal_column("'{'", Text)
@@ -279,22 +329,34 @@ class Compiler:
             if isinstance(part, Constant):
                 text = text.concat(literal_column(f'\'{comma}"{part.key}":"{part.value}"\''))
             else:
-                value = amount if part[1] == "amount" else currency
+                value = amount if part[1] == "amount" else currency_code
                 text = text.concat(literal_column(f'\'{comma}"{part[0]}":"\'')).concat(value)
                 text = text.concat(literal_column("'\"'"))
         return cast(text.concat(literal_column("'}'")), JSON)
+
+    def _parts(self, near: Near, field: PartsField) -> ColumnElement[Any]:
+        kept = kept_of(near.entity, field.attribute)
+        assert kept is not None
+        beside = self.alias(kept.table)
+        pairs: list[ColumnElement[Any]] = []
+        for part in field.parts:
+            if isinstance(part, Constant):
+                key, value = part.key, literal_column(f"'{part.value}'", Text)
+            else:
+                key, value = part[0], getattr(beside, kept.parts[part[1]])
+            pairs += [literal_column(f"'{key}'", Text), value]
+        conditions = [getattr(beside, kept.key) == near.row.id, near.row.deleted_at.is_(None)]
+        readable = self.sight.treatment(near.entity, field.attribute, near.row).readable
+        conditions += [] if isinstance(readable, bool) else [readable]
+        found = select(func.json_build_object(*pairs)).where(*conditions, kept.value(beside).is_not(None))
+        return own(found, beside).scalar_subquery()
 
     def _summary(self, near: Near, name: str) -> ColumnElement[Any]:
         summary = near.entity.summaries[name]
         step = Step(near, relation(near.entity, summary.relation))
         read = Read(step.relation.target)
         row = self.alias(read.entity)
-        value: ColumnElement[Any] = func.count()
-        if summary.function == "max" and summary.attribute:
-            treatment = self.sight.treatment(read.entity, summary.attribute, row)
-            column = getattr(row, summary.attribute)
-            value = printed(read.entity, func.max(effective(column, treatment), type_=column.type))
-        inner = select(value).select_from(row).where(*self.conditions(read, row, step, "row"))
+        inner = select(func.count()).select_from(row).where(*self.conditions(read, row, step, "row"))
         return own(inner, row).scalar_subquery()
 
     def _can(self, near: Near, action: str) -> ColumnElement[bool]:

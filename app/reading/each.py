@@ -10,19 +10,22 @@ from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, Near
 from app.reading.cursors import CursorKeys
 from app.reading.read import Read
+from app.reading.shop import ShopFacts
 from app.reading.sight import AuthorizedRead
 
 _UNUSED = CursorKeys("no cursor is made here")
 
 
 @one_statement
-def compile_each(authorized: AuthorizedRead, covered: Callable[[Any], list[ColumnElement[bool]]]) -> Statement:
+def compile_each(
+    authorized: AuthorizedRead, shop: ShopFacts, covered: Callable[[Any], list[ColumnElement[bool]]]
+) -> Statement:
     """The statement for the fields of ``authorized``, in the order of the ids; ``covered`` are more conditions on the
     row, beside those under which it may be seen."""
     read = authorized.root
     assert isinstance(read, Read)
     assert read.page is None
-    compiler = Compiler(authorized.sight, _UNUSED)
+    compiler = Compiler(authorized.sight, _UNUSED, shop)
     row = compiler.alias(read.entity)
     inner = (
         select(*compiler.columns(Near(read.entity, row), read.fields))

@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.models.base import Row
 from app.reading.aliases import alias
+from app.reading.beside import kept_there
 from app.reading.binding import Binder
 from app.reading.correlation import there
 from app.reading.printing import effective
@@ -37,7 +38,7 @@ from app.reading.read import (
     ToOneFilter,
     Word,
 )
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from app.reading.sight import Sight
 
 _LAST_CHARACTER = literal_column("chr(1114111)", Text)
@@ -70,10 +71,16 @@ class FilterCompiler:
             case Missing(holds):
                 return true() if holds == negated else false()
             case Compare():
-                return self._compare(entity, row, part, negated)
+                return self._compare(entity, row, part, negated, may_be_deleted)
             case IsNull(attribute, holds):
-                value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
-                return value.is_(None) if holds != negated else value.is_not(None)
+
+                def is_null(value: ColumnElement[Any]) -> ColumnElement[bool]:
+                    return value.is_(None) if holds != negated else value.is_not(None)
+
+                treatment = self._sight.treatment(entity, attribute, row)
+                if (kept := kept_of(entity, attribute)) is not None:
+                    return kept_there(kept, row, treatment, is_null, may_be_deleted=may_be_deleted)
+                return is_null(effective(getattr(row, attribute), treatment))
             case IsEmpty(attribute, holds):
                 value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
                 empty = func.cardinality(value) == 0
@@ -115,14 +122,22 @@ class FilterCompiler:
             conditions.append(or_(false(), *places))
         return conditions
 
-    def _compare(self, entity: type[Row], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
-        value = getattr(row, part.attribute)
+    def _compare(
+        self, entity: type[Row], row: Any, part: Compare, negated: bool, may_be_deleted: bool
+    ) -> ColumnElement[bool]:
         treatment = self._sight.treatment(entity, part.attribute, row)
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
-        found = self._holds(value, opposite or part.how, part.operand)
-        if treatment.readable is not True:
-            found = and_(treatment.readable, found)  # type: ignore[arg-type]  # False is SQL's false.
-        return found.is_not(True) if negated != bool(opposite) else found
+        kept = kept_of(entity, part.attribute)
+
+        def holds(value: ColumnElement[Any]) -> ColumnElement[bool]:
+            found = self._holds(value, opposite or part.how, part.operand)
+            if kept is None and treatment.readable is not True:
+                found = and_(treatment.readable, found)  # type: ignore[arg-type]  # False is SQL's false.
+            return found.is_not(True) if negated != bool(opposite) else found
+
+        if kept is not None:
+            return kept_there(kept, row, treatment, holds, may_be_deleted=may_be_deleted)
+        return holds(getattr(row, part.attribute))
 
     def _holds(self, value: ColumnElement[Any], how: str, operand: Operand) -> ColumnElement[bool]:
         kind: TypeEngine[Any] = Text() if isinstance(value.type, Enum) else value.type

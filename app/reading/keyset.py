@@ -67,6 +67,8 @@ def _after(
     if not keys:
         return true() if inclusive else false()
     key, here = keys[0], place[0]
+    if len(keys) == 1 and not key.nullable:
+        return _compare(key.value, here, key, backward, inclusive)
     strictly = _compare(key.value, here, key, backward, False)
     same: ColumnElement[bool] = key.value == here
     if key.nullable:

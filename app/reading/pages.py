@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     LargeBinary,
     Select,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
+from app.reading.beside import Beside
 from app.reading.correlation import own, there
 from app.reading.cursors import payload, reader, signed
 from app.reading.keyset import Key, beyond, order_by
@@ -39,6 +42,8 @@ from app.reading.read import (
     Term,
     TotalCount,
 )
+from app.reading.relations import kept_of
+from app.reading.sight import How
 
 if TYPE_CHECKING:
     from app.reading.compile import Compiler, Step
@@ -47,6 +52,16 @@ if TYPE_CHECKING:
 def connection(compiler: Compiler, read: Read, step: Step | None) -> ColumnElement[Any]:
     """The JSON object of the connection that ``read`` asks for, from the row at hand or from nowhere."""
     return _Connection(compiler, read, step).json()
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A row of the list, by the keys of its order; ``tables`` hold it and what stands beside it."""
+
+    row: Any
+    keys: list[Key]
+    source: Any
+    tables: tuple[Any, ...]
 
 
 class _Connection:
@@ -91,8 +106,8 @@ class _Connection:
             return self.compiler.columns(Near(self.read.entity, row, self.read.include_deleted), part.fields)
 
         if self.page.after is None and self.page.before is None:
-            row = self._source()
-            inner = self._limited(row, select(*columns(row)), true(), self.page.size)
+            placed = self.placed(self._source())
+            inner = self._limited(placed, select(*columns(placed.row)), true(), self.page.size)
             return listed(whole, inner.subquery("#x")).label(part.key)
         page = self.rows(self.page.size)
         row = aliased(self.read.entity, page)
@@ -112,9 +127,19 @@ class _Connection:
         counted = select(func.count()).select_from(row).where(*conditions)
         return own(counted, row).scalar_subquery()
 
-    def keys(self, row: Any) -> list[Key]:
-        """The total order, over the columns of ``row``."""
-        return [self.compiler.key(self.read.entity, row, term.attribute, term.descending) for term in self.terms]
+    def keys(self, row: Any, beside: Beside | None = None) -> list[Key]:
+        """The total order, over the columns of ``row`` and of what stands ``beside`` it."""
+        entity, terms = self.read.entity, self.terms
+        return [self.compiler.key(entity, row, term.attribute, term.descending, beside=beside) for term in terms]
+
+    def placed(self, row: Any) -> _Placed:
+        """A row of the list with what stands beside it, if it goes by that."""
+        entity, compiler = self.read.entity, self.compiler
+        kept = next(filter(None, (kept_of(entity, term.attribute) for term in self.terms)), None)
+        if kept is None:
+            return _Placed(row, self.keys(row), row, (row,))
+        beside = Beside.of(kept, row, compiler.name(), may_be_deleted=self.read.include_deleted)
+        return _Placed(row, self.keys(row, beside), beside.joined, (row, beside.row))
 
     def place(self, operand: Operand, argument: str) -> list[ColumnElement[Any]]:
         """The order values in a cursor that was given, as bind parameters."""
@@ -146,32 +171,41 @@ class _Connection:
         entity, compiler = self.read.entity, self.compiler
         backward = self.page.backward
         start = self.page.before if backward else self.page.after
-        if start is None:
-            row = self._source()
-            return self._limited(row, select(row, self._number(row)), true(), size).subquery(compiler.name())
-        place = self.place(start, "before" if backward else "after")
-        row = self._source()
-        conditions = beyond(self.keys(row), place, backward=backward)
+        placed = self.placed(self._source())
+        conditions: list[ColumnElement[bool]] = [true()]
+        if start is not None:
+            place = self.place(start, "before" if backward else "after")
+            conditions = beyond(placed.keys, place, backward=backward)
         if len(conditions) == 1:
-            return self._limited(row, select(row, self._number(row)), conditions[0], size).subquery(compiler.name())
-        found = union_all(*(self._limited(row, select(row), each, size) for each in conditions))
+            numbered = select(placed.row, self._number(placed.keys))
+            return self._limited(placed, numbered, conditions[0], size).subquery(compiler.name())
+        found = union_all(*(self._limited(placed, select(placed.row), each, size) for each in conditions))
         row = aliased(entity, found.subquery(compiler.name()))
-        numbered = select(row, self._number(row)).order_by(*order_by(self.keys(row), backward=backward))
+        keys = self.keys(row)
+        numbered = select(row, self._number(keys)).order_by(*order_by(keys, backward=backward))
         return numbered.limit(literal_column(str(size))).subquery(compiler.name())
 
-    def _number(self, row: Any) -> ColumnElement[int]:
-        order = order_by(self.keys(row), backward=self.page.backward)
+    def _number(self, keys: list[Key]) -> ColumnElement[int]:
+        order = order_by(keys, backward=self.page.backward)
         return func.row_number().over(order_by=order).label("#n")
 
     def passed(self, operand: Operand, argument: str, *, backward: bool) -> ColumnElement[bool]:
         """Whether a row lies at or past a cursor that was given."""
         place = self.place(operand, argument)
-        row = self.compiler.alias(self.read.entity)
-        probes = [
-            there(row, *self.compiler.conditions(self.read, row, self.step, "row" if self.step else "set"), each)
-            for each in beyond(self.keys(row), place, backward=backward, inclusive=True)
-        ]
-        return or_(false(), *probes)
+        placed = self.placed(self.compiler.alias(self.read.entity))
+        branches = beyond(placed.keys, place, backward=backward, inclusive=True)
+        return or_(false(), *(self._probe(placed, each, backward=backward) for each in branches))
+
+    def _probe(self, placed: _Placed, branch: ColumnElement[bool], *, backward: bool) -> ColumnElement[bool]:
+        how: How = "row" if self.step else "set"
+        conditions = [*self.compiler.conditions(self.read, placed.row, self.step, how), branch]
+        if placed.source is placed.row:
+            return there(placed.row, *conditions)
+        # The rows beside that were written last lie last in their table, and have the latest values: a scan that hopes
+        # to come upon such a row soon goes through all others first.
+        found = select(literal_column("true", Boolean)).select_from(placed.source).where(*conditions)
+        first = found.order_by(*order_by(placed.keys, backward=backward)).limit(literal_column("1"))
+        return own(first, *placed.tables).scalar_subquery().is_not(None)
 
     def _source(self) -> Any:
         """The rows of which a page is one: the table, or the rows in sight where these are gathered first."""
@@ -186,14 +220,14 @@ class _Connection:
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
         return self.compiler.conditions(self.read, row, self.step, None if self._gathered else "row")
 
-    def _limited(self, row: Any, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
+    def _limited(self, placed: _Placed, query: Select[Any], branch: ColumnElement[bool], size: int) -> Select[Any]:
         backward = self.page.backward
         other = self.page.after if backward else self.page.before
-        conditions = [*self._conditions(row), branch]
+        conditions = [*self._conditions(placed.row), branch]
         if other is not None:
             place = self.place(other, "after" if backward else "before")
-            conditions.append(or_(*beyond(self.keys(row), place, backward=not backward)))
-        query = query.select_from(row).where(*conditions).order_by(*order_by(self.keys(row), backward=backward))
+            conditions.append(or_(*beyond(placed.keys, place, backward=not backward)))
+        query = query.select_from(placed.source).where(*conditions).order_by(*order_by(placed.keys, backward=backward))
         return self._correlated(query.limit(literal_column(str(size))))
 
     def _correlated(self, query: Select[Any]) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Numeric, Text, Uuid, case, cast, func, literal_column, null
+from sqlalchemy import ColumnElement, DateTime, Numeric, Text, Uuid, case, cast, func, literal_column, null, type_coerce
 from sqlalchemy.types import TypeEngine
 
 from app.models.base import Row
@@ -48,21 +48,26 @@ def shown(entity: type[Row], attribute: str, value: ColumnElement[Any], treatmen
     """``value`` as the caller may see it: printed, masked, or null."""
     if treatment.readable is True:
         return printed(entity, value)
+    nothing = _nothing(treatment)
     if treatment.masked is True:
         otherwise = masked(attribute, value)
     elif treatment.masked is False:
-        otherwise = null()
+        otherwise = nothing
     else:
-        otherwise = case((treatment.masked, masked(attribute, value)), else_=null())
+        otherwise = case((treatment.masked, masked(attribute, value)), else_=nothing)
     if treatment.readable is False:
         return otherwise
     return case((treatment.readable, printed(entity, value)), else_=otherwise)
 
 
 def effective(value: ColumnElement[Any], treatment: Treatment) -> ColumnElement[Any]:
-    """``value`` where the caller may read it, NULL elsewhere: what filters, orders and figures work on."""
+    """``value`` where the caller may read it, what stands for it elsewhere: what filters, orders, figures work on."""
     if treatment.readable is True:
         return value
     if treatment.readable is False:
-        return null()
-    return case((treatment.readable, value), else_=null())
+        return _nothing(treatment)
+    return type_coerce(case((treatment.readable, value), else_=_nothing(treatment)), value.type)
+
+
+def _nothing(treatment: Treatment) -> ColumnElement[Any]:
+    return null() if treatment.otherwise is None else treatment.otherwise

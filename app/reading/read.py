@@ -128,6 +128,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """Of the rows with the same value of ``each``, only the ``most`` with the latest ``by``."""
+
+    each: str
+    by: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A value known beforehand."""
 
@@ -150,6 +159,15 @@ class MoneyField:
     key: str
     attribute: str
     parts: tuple[tuple[str, Literal["amount", "currency"]] | Constant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartsField:
+    """A value of several parts as an object; ``parts`` are (key, name of the part) or constants."""
+
+    key: str
+    attribute: str
+    parts: tuple[tuple[str, str] | Constant, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +205,7 @@ class ToMany:
     read: "Read"
 
 
-Field = Constant | Leaf | MoneyField | SummaryField | Can | ToOne | ToMany
+Field = Constant | Leaf | MoneyField | PartsField | SummaryField | Can | ToOne | ToMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +265,7 @@ class Read:
     page: Page | None = None
     include_deleted: bool = False
     id: Operand | None = None
+    newest: Newest | None = None
     alike: int | None = None
     """How many of the rows that are probably the same as the one of ``id`` are asked for, instead of that one."""
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 
 from app.models.base import Row
+from app.models.computed import Kept
 from app.reading.correlation import with_merged
 
 
@@ -75,8 +76,19 @@ def _ordered_attributes(target: Mapper[Any], term: Any) -> list[str]:
 
 
 @cache
+def kept_of(entity: type[Row], attribute: str) -> Kept | None:
+    """How ``attribute`` is kept beside the rows of ``entity``; None where it is not."""
+    descriptor: Any = inspect(entity).all_orm_descriptors.get(attribute)
+    found: Kept | None = descriptor.info.get("kept") if descriptor is not None else None
+    return found
+
+
+@cache
 def is_nullable(entity: type[Row], attribute: str) -> bool:
     """Whether the column ``attribute`` may be NULL; computed attributes are taken to be never NULL."""
+    beside = kept_of(entity, attribute)
+    if beside is not None:
+        return beside.nullable
     mapper: Mapper[Any] = inspect(entity)
     return attribute in mapper.columns and bool(mapper.columns[attribute].nullable)
 
@@ -90,7 +102,8 @@ def sources(entity: type[Row], attribute: str) -> tuple[str, ...]:
 
 @cache
 def currency_of(entity: type[Row], attribute: str) -> str | None:
-    """The attribute that holds the currency of an amount; None where the attribute is not an amount."""
+    """The attribute that holds the currency of an amount, or ``SHOP_CURRENCY``; None where the attribute is not an
+    amount."""
     mapper: Mapper[Any] = inspect(entity)
     if attribute in mapper.columns:
         found: str | None = mapper.columns[attribute].info.get("currency")

@@ -17,10 +17,12 @@ finds all of a table mostly in sight: it leaves out what is gone instead of look
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How an attribute of a row is shown: plainly where ``readable``, else masked where ``masked``, else as NULL."""
+    """How an attribute of a row is shown: plainly where ``readable``, else masked where ``masked``, else as
+    ``otherwise``, which is NULL where it is None."""
 
     readable: ColumnElement[bool] | bool = True
     masked: ColumnElement[bool] | bool = False
+    otherwise: ColumnElement[Any] | None = None
 
 
 class Sight(Protocol):

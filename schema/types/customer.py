@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from strawberry import UNSET
 
-from schema.types.common import ExternalRef, Node, OrderDirection, PageInfo, UnwalkedError
-from schema.types.enums import CustomerKind, CustomerStatus, CustomerTier
+from schema.types.common import ExternalRef, Money, Node, OrderDirection, PageInfo, UnwalkedError
+from schema.types.enums import ChurnState, CustomerKind, CustomerStatus, CustomerTier, RfmSegment
 from schema.types.filters import (
+    ChurnStateFilter,
     CustomerKindFilter,
     CustomerStatusFilter,
     CustomerTierFilter,
     DateTimeFilter,
+    DecimalFilter,
     ExternalRefFilter,
     IDFilter,
+    IntFilter,
+    RfmSegmentFilter,
     StringFilter,
     StringListFilter,
 )
@@ -58,8 +62,21 @@ UserFilterRef = Annotated["UserFilter", strawberry.lazy("schema.types.user")]
 
 
 @strawberry.type
+class RfmScores:
+    """The place of a customer among all who have bought, from 1 to 5: how lately, how often, for how much."""
+
+    recency: int
+    frequency: int
+    monetary: int
+
+
+@strawberry.type
 class Customer(Node):
-    """A person or company that the shop serves."""
+    """A person or company that the shop serves.
+
+    orderCount and lastOrderAt are of all its orders. What follows them is of its sold orders, as of the last refresh of
+    the analytics; without the right to the orders of a customer, it is as if it had none.
+    """
 
     code: str
     name: str
@@ -83,6 +100,13 @@ class Customer(Node):
     external_refs: list[ExternalRef]
     order_count: int
     last_order_at: datetime | None
+    revenue: Money
+    average_order_value: Money | None
+    rfm_segment: RfmSegment
+    rfm_scores: RfmScores | None
+    churn_state: ChurnState
+    days_between_orders: float | None
+    expected_next_order_at: datetime | None
     history: HistoryRef = strawberry.field(resolver=events)
     viewer_can: bool = strawberry.field(resolver=viewer_can)
 
@@ -165,6 +189,9 @@ class CustomerOrderField(Enum):
     UPDATED_AT = "updated_at"
     NAME = "name"
     CODE = "code"
+    REVENUE = "revenue"
+    ORDER_COUNT = "order_count"
+    LAST_ORDER_AT = "last_order_at"
 
 
 @strawberry.input
@@ -200,6 +227,11 @@ class CustomerFilter:
     external_refs: ExternalRefFilter | None = UNSET
     created_at: DateTimeFilter | None = UNSET
     updated_at: DateTimeFilter | None = UNSET
+    rfm_segment: RfmSegmentFilter | None = UNSET
+    churn_state: ChurnStateFilter | None = UNSET
+    revenue: DecimalFilter | None = UNSET
+    order_count: IntFilter | None = UNSET
+    last_order_at: DateTimeFilter | None = UNSET
     owner: UserFilterRef | None = UNSET
     contacts: ContactListFilterRef | None = UNSET
     opportunities: OpportunityListFilterRef | None = UNSET

@@ -7,10 +7,12 @@ import strawberry
 from strawberry import UNSET
 
 from schema.types.enums import (
+    ChurnState,
     CustomerKind,
     CustomerStatus,
     CustomerTier,
     OrderStatus,
+    RfmSegment,
     StageKind,
     TicketChannel,
     TicketKind,
@@ -205,6 +207,26 @@ class TicketChannelFilter:
     ne: TicketChannel | None = UNSET
     in_: list[TicketChannel] | None = strawberry.field(name="in", default=UNSET)
     not_in: list[TicketChannel] | None = UNSET
+
+
+@strawberry.input
+class RfmSegmentFilter:
+    """A filter on one value."""
+
+    eq: RfmSegment | None = UNSET
+    ne: RfmSegment | None = UNSET
+    in_: list[RfmSegment] | None = strawberry.field(name="in", default=UNSET)
+    not_in: list[RfmSegment] | None = UNSET
+
+
+@strawberry.input
+class ChurnStateFilter:
+    """A filter on one value."""
+
+    eq: ChurnState | None = UNSET
+    ne: ChurnState | None = UNSET
+    in_: list[ChurnState] | None = strawberry.field(name="in", default=UNSET)
+    not_in: list[ChurnState] | None = UNSET
 
 
 @strawberry.input

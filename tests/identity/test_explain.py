@@ -14,7 +14,7 @@ from auth.policy import ACTIONS, ENTITIES, WRITABLE
 from tests.api import Api, open_api
 from tests.fingerprint import fingerprint
 from tests.nasty_shop import Shop
-from tests.oracle.rights import Rights
+from tests.oracle.rights import FROM_ORDERS, Rights
 from tests.oracle.rows import TO_MANY, TO_ONE, Row, typed_id
 from tests.wire import tapped
 
@@ -25,7 +25,7 @@ EXPLAIN = """query($user: ID, $entity: String!, $action: String!, $id: ID, $fiel
     allowed steps { rule holds detail }
   }
 }"""
-SUMMARIES = {("Customer", "orderCount"): "Order", ("Customer", "lastOrderAt"): "Order", ("Role", "userCount"): "User"}
+SUMMARIES = {("Role", "userCount"): "User", **{("Customer", field): "Order" for field in FROM_ORDERS}}
 LISTS = {
     "Customer": "customers",
     "Contact": "contacts",
@@ -81,7 +81,7 @@ def reads(rights: Rights, row: Row, field: str) -> bool:
     target = target or TO_MANY.get(row.type, {}).get(field, (None,))[0]
     if target not in (None, "Grant") and not rights.has(target or ""):
         return False
-    if field == "lastOrderAt" and rights.never_read("Order", "placedAt"):
+    if row.type == "Customer" and field in FROM_ORDERS and not rights.knows_orders(row, field):
         return False
     return seen(rights, row) and rights.access(row, field) == "READ"
 

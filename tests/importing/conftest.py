@@ -23,12 +23,14 @@ class Desk:
         self.folder = folder
         self.rejects_path = folder / "rejects.csv"
 
-    async def run(self, entity: str, map: str, text: str | bytes, *, dry_run: bool = False) -> Report:
+    async def run(self, entity: str, map: str, text: str | bytes, *, dry_run: bool = False, **more: Any) -> Report:
         """Import ``text`` by the map ``map``, to which the line that names the entity is added."""
         path, map_path = self.folder / "file.csv", self.folder / "map.toml"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         map_path.write_text(f'entity = "{entity}"\n{map}')
-        return await import_file(self.connection, entity, path, map_path, dry_run=dry_run, rejects=self.rejects_path)
+        return await import_file(
+            self.connection, entity, path, map_path, dry_run=dry_run, rejects=self.rejects_path, **more
+        )
 
     def rejects(self) -> list[tuple[int, str, str]]:
         """Line, column and reason of each refused row."""

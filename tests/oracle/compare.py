@@ -48,7 +48,9 @@ def _difference(server: Any, oracle: Any, path: str, key_order: bool) -> str | N
             return f"{path}: the server has {len(server)} items {server!r}, the oracle {len(oracle)} {oracle!r}"
         pairs = [(f"{path}[{n}]", *pair) for n, pair in enumerate(zip(server, oracle, strict=True))]
     else:
-        if type(server) is type(oracle) and server == oracle:
+        # JSON has one kind of number: 1 and 1.0 are the same.
+        numbers = {type(server), type(oracle)} == {int, float}
+        if (numbers or type(server) is type(oracle)) and server == oracle:
             return None
         return f"{path}: the server has {server!r}, the oracle {oracle!r}"
     return next(filter(None, (_difference(a, b, place, key_order) for place, a, b in pairs)), None)

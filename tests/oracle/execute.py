@@ -246,7 +246,8 @@ class _Run:
             return self._plain(name, found) if name in PLAIN_ORDERS else self._connection(target, found, args)
         value = rights.printed(row, name)
         if (row.type, name) in AMOUNTS and value is not None:
-            return {"amount": value, "currency": row.currency}
+            currency = self.oracle.shop["currency"] if row.type == "Customer" else row.currency
+            return {"amount": value, "currency": currency}
         return value
 
     def _grants(self, role: Row) -> list[Row]:
@@ -301,6 +302,8 @@ class _Run:
 
 
 AMOUNTS = {
+    ("Customer", "revenue"),
+    ("Customer", "averageOrderValue"),
     ("Opportunity", "amount"),
     ("Opportunity", "weightedAmount"),
     ("Product", "price"),

@@ -118,6 +118,8 @@ class Filters:
                 return {self.choose.pick(("eq", "eq", "isNull")): self.choose.chance(50)}
             case "IntFilter":
                 return self._compared(self.words.values(entity, name), lambda value: [value, value + 1])
+            case "DecimalFilter":
+                return self._compared(self.words.values(entity, name), decimal_forms)
             case "DateFilter":
                 return self._compared(self.words.values(entity, name), date_forms)
             case "DateTimeFilter":

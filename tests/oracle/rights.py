@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from functools import cache
+from math import floor
 from typing import Any
 from uuid import UUID
 
@@ -41,10 +43,24 @@ SOURCES = {
 }
 """The fields that a derived one is worked out from: it is never more readable than the least readable of them."""
 
+_DAYS = ("status", "placedAt")
+_VALUE = ("total", *_DAYS)
+FROM_ORDERS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "orderCount": (0, ()),
+    "lastOrderAt": (None, ("placedAt",)),
+    "revenue": (Decimal("0.00"), _VALUE),
+    "averageOrderValue": (None, _VALUE),
+    "rfmSegment": ("PROSPECTS", _VALUE),
+    "rfmScores": (None, _VALUE),
+    "churnState": ("NEVER_BOUGHT", _DAYS),
+    "daysBetweenOrders": (None, _DAYS),
+    "expectedNextOrderAt": (None, _DAYS),
+}
+"""What a customer has of its orders: what stands there without any, and the fields of orders it is worked out from."""
+
 NEEDS = {
     ("Opportunity", "isRotting"): "Stage",
-    ("Customer", "orderCount"): "Order",
-    ("Customer", "lastOrderAt"): "Order",
+    **{("Customer", field): "Order" for field in FROM_ORDERS},
 }
 """Derived fields that cannot be asked for without a grant on another entity."""
 
@@ -186,12 +202,17 @@ class Rights:
     def hidden(self, entity: str, field: str) -> bool:
         """Whether the field is HIDDEN on every row, so that asking for it is FORBIDDEN."""
         names = (field, *SOURCES.get((entity, field), ()))
-        return any(self._possible(entity, name) == {"HIDDEN"} for name in names)
+        return self._unknown(entity, field) or any(self._possible(entity, name) == {"HIDDEN"} for name in names)
+
+    def _unknown(self, entity: str, field: str) -> bool:
+        """Whether a field of customers is worked out from fields of orders that are never READ."""
+        _, sources = FROM_ORDERS.get(field, (None, ())) if entity == "Customer" else (None, ())
+        return any(self.never_read("Order", source) for source in sources)
 
     def never_read(self, entity: str, field: str) -> bool:
         """Whether the field is READ on no row, so that filter and order by it are FORBIDDEN."""
         names = (field, *SOURCES.get((entity, field), ()))
-        return any("READ" not in self._possible(entity, name) for name in names)
+        return self._unknown(entity, field) or any("READ" not in self._possible(entity, name) for name in names)
 
     def _access(self, row: Row, field: str) -> str:
         if field == "id":
@@ -259,7 +280,7 @@ class Rights:
         return [found for found in self.rows.many(row, relation) if self.visible(found)]
 
     def computed(self, row: Row, field: str) -> Any:
-        """The value itself, whoever may see it; of ``orderCount`` and ``lastOrderAt``, over the orders seen."""
+        """The value itself, whoever may see it; what a customer has of its orders, as far as these are seen."""
         match row.type, field:
             case "Contact", "fullName":
                 return f"{row.first_name} {row.last_name}"
@@ -271,10 +292,8 @@ class Rights:
                 return self._rotting(row)
             case "Ticket", "isOverdue":
                 return self._overdue(row)
-            case "Customer", "orderCount":
-                return len(self._orders(row))
-            case "Customer", "lastOrderAt":
-                return max((order.placed_at for order in self._orders(row)), default=None)
+            case "Customer", of if of in FROM_ORDERS:
+                return self._of_orders(row, of)
             case "ApiToken", "prefix":
                 return row.beginning
             case "ApiToken", "requestsToday":
@@ -283,8 +302,35 @@ class Rights:
                 return sum(user.role_id == row.id and self.visible(user) for user in self.rows.all("User"))
         return getattr(row, snake(field))
 
-    def _orders(self, customer: Row) -> list[Row]:
-        return [order for order in self.rows.many(customer, "orders") if self.visible(order)]
+    def _of_orders(self, customer: Row, field: str) -> Any:
+        usual, _ = FROM_ORDERS[field]
+        if customer.deleted_at is not None or not self.knows_orders(customer, field):
+            return usual
+        orders = self.rows.many(customer, "orders")
+        match field:
+            case "orderCount":
+                return len(orders)
+            case "lastOrderAt":
+                return max((order.placed_at for order in orders), default=None)
+            case "revenue":
+                return customer.revenue.quantize(Decimal("0.01"))
+            case "averageOrderValue" if customer.average_order_value is not None:
+                cents = floor(abs(customer.average_order_value) * 100 + Fraction(1, 2))
+                return Decimal(cents if customer.average_order_value >= 0 else -cents).scaleb(-2)
+        return getattr(customer, snake(field))
+
+    def knows_orders(self, customer: Row, field: str) -> bool:
+        """Whether the caller may read the orders of the customer, and what of them the field is worked out from."""
+        grant = self._grants.get(("Order", "read"))
+        if grant is None or not self._in_scope(customer, grant.rows):
+            return False
+        for source in FROM_ORDERS[field][1]:
+            rule = self._fields.get(("Order", source))
+            if rule is None:
+                return False
+            if (rule.access if self._in_scope(customer, rule.on_rows) else rule.otherwise) != "READ":
+                return False
+        return True
 
     def _rotting(self, row: Row) -> bool:
         stage = self.rows.one(row, "stage")

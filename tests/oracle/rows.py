@@ -2,6 +2,9 @@
 
 import json
 import re
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -184,6 +187,22 @@ class Rows:
         return self._children[entity, back].get(row.id, [])
 
 
+def _keep(customer: Row, kept: Any, shops_rhythm: Decimal | None) -> None:
+    """Give a customer what is kept of its orders, as if these were columns of its own."""
+    valued = kept["sold_orders"] - kept["unvalued_orders"]
+    rhythm = kept["rhythm"] if kept["order_days"] >= 3 else shops_rhythm
+    last, recency = kept["last_sold_at"], kept["recency_score"]
+    customer.order_count, customer.last_order_at = kept["order_count"], kept["last_order_at"]
+    customer.revenue = kept["revenue"]
+    customer.average_order_value = Fraction(kept["exact_revenue"]) / valued if valued else None
+    customer.rfm_segment, customer.churn_state = kept["segment"], kept["churn_state"]
+    scores = {name: kept[f"{name}_score"] for name in ("recency", "frequency", "monetary")}
+    customer.rfm_scores = None if recency is None else scores
+    customer.days_between_orders = None if kept["rhythm"] is None else float(kept["rhythm"])
+    known = last is not None and rhythm is not None
+    customer.expected_next_order_at = last + timedelta(days=float(rhythm)) if known else None
+
+
 async def load(where: Where) -> Rows:
     """Read every table of a database, in one snapshot."""
     async with connected(where) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
@@ -192,11 +211,15 @@ async def load(where: Where) -> Rows:
             for entity, table in TABLES.items()
         }
         refs = await connection.fetch("SELECT entity, system, external_id, record_id FROM external_refs")
+        kept = await connection.fetch("SELECT * FROM customer_metrics")
+        rhythm = await connection.fetchval("SELECT rhythm FROM analytics_state")
     for event in tables["AuditEvent"]:
         event.changes = json.loads(event.changes) if event.changes else None
         prefix = PREFIXES.get(event.entity or "")
         event.entity_id = f"{prefix}_{event.record_id.hex}" if event.record_id and prefix else None
     rows = Rows(tables)
+    for record in kept:
+        _keep(rows.by_id["Customer"][record["customer_id"]], record, rhythm)
     for ref in refs:
         record = rows.find(ref["entity"], ref["record_id"])
         if record is not None:

@@ -11,6 +11,7 @@ import asyncpg
 
 from auth.policy import ENTITIES
 from tests.oracle.shop_events import add_events
+from tests.oracle.shop_metrics import keep_metrics
 from tests.oracle.shop_roles import ROLES
 
 Record = dict[str, Any]
@@ -703,6 +704,7 @@ async def build_shop(url: str) -> dict[str, UUID]:
                 "INSERT INTO segment_snapshot_months (month, taken_at)"
                 " VALUES ('2026-01-01', '2026-01-01Z'), ('2026-02-01', '2026-02-01Z')"
             )
+            await keep_metrics(connection)
             for sequence in ("customer_codes", "order_numbers", "ticket_numbers"):
                 await connection.execute("SELECT setval($1, 1000)", sequence)
     finally:

@@ -25,6 +25,10 @@ PARTNER: Role = {
             "source": MASKED,
             "notes": OWN_OR_HIDDEN,
             "owner": OWN_OR_HIDDEN,
+            "lastOrderAt": OWN_OR_HIDDEN,
+            "averageOrderValue": OWN_OR_HIDDEN,
+            "rfmScores": OWN_OR_HIDDEN,
+            "daysBetweenOrders": HIDDEN,
         },
     ),
     ("Customer", "restore"): ("OWN", {}),
@@ -68,10 +72,11 @@ CLERK: Role = {
     ("Contact", "read"): ("OWN", {"phone": ("READ", "ASSIGNED", "MASKED"), "firstName": MASKED}),
     ("Opportunity", "read"): ("ALL", {"lossNotes": OWN_OR_HIDDEN, "owner": HIDDEN}),
     ("StageChange", "read"): ("OWN", {}),
-    ("Order", "read"): ("ALL", {"opportunity": HIDDEN}),
+    ("Customer", "restore"): ("TEAM", {}),
+    ("Order", "read"): ("TEAM", {"opportunity": HIDDEN}),
     ("User", "read"): ("OWN", {}),
 }
-"""Has no stages, products, lines, tickets, teams or roles."""
+"""Sees the orders of some of the customers that it sees. Has no stages, products, lines, tickets, teams or roles."""
 
 SCOUT: Role = {
     ("Customer", "read"): ("ALL", {"name": MASKED, "code": HIDDEN, "tags": HIDDEN, "externalRefs": HIDDEN}),
