@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.db.ids import split_id
 from app.errors import BadUserInputError
@@ -31,6 +32,22 @@ def text(name: str) -> Convert:
     return lambda value: (
         [checked_text(each, name) for each in value] if isinstance(value, list) else checked_text(value, name)
     )
+
+
+def zone(name: str) -> Convert:
+    """The name of a time zone."""
+
+    def convert(value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, ZoneInfoNotFoundError, OSError):
+            shown = value if len(value) <= 60 else f"{value[:60]}…"
+            raise BadUserInputError(
+                f"{name} is {shown!r}: it must be an IANA name, such as Europe/Berlin.", argument=name
+            ) from None
+        return value
+
+    return convert
 
 
 def texts(name: str) -> Convert:

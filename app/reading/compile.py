@@ -37,7 +37,7 @@ from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
 from app.reading.likeness import alike
 from app.reading.pages import connection
-from app.reading.printing import effective, printed, shown
+from app.reading.printing import effective, money_object, printed, shown
 from app.reading.read import (
     EVERYTHING,
     Can,
@@ -269,18 +269,7 @@ class Compiler:
     def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
         currency = getattr(near.row, currency_of(near.entity, field.attribute) or "")
         amount = cast(getattr(near.row, field.attribute), Text)
-        # Neither an amount nor an ISO code holds a character that JSON escapes, so the object can be put together as
-        # text: a fifth faster over many lines than row_to_json.
-        text: ColumnElement[str] = literal_column("'{'", Text)
-        for number, part in enumerate(field.parts):
-            comma = "," if number else ""
-            if isinstance(part, Constant):
-                text = text.concat(literal_column(f'\'{comma}"{part.key}":"{part.value}"\''))
-            else:
-                value = amount if part[1] == "amount" else currency
-                text = text.concat(literal_column(f'\'{comma}"{part[0]}":"\'')).concat(value)
-                text = text.concat(literal_column("'\"'"))
-        return cast(text.concat(literal_column("'}'")), JSON)
+        return money_object(field.parts, amount, currency)
 
     def _summary(self, near: Near, name: str) -> ColumnElement[Any]:
         summary = near.entity.summaries[name]

@@ -115,6 +115,12 @@ class FilterCompiler:
             conditions.append(or_(false(), *places))
         return conditions
 
+    def compared(self, value: ColumnElement[Any], part: Compare) -> ColumnElement[bool]:
+        """The condition that ``value``, which anybody may know, stands in that relation to the operand; never NULL."""
+        opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
+        found = self._holds(value, opposite or part.how, part.operand)
+        return found.is_not(True) if opposite else found.is_(True)
+
     def _compare(self, entity: type[Row], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
         value = getattr(row, part.attribute)
         treatment = self._sight.treatment(entity, part.attribute, row)

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import strawberry
 from strawberry import UNSET, Info
 
 import app.models as models
 from app.errors import BadUserInputError
+from schema import conversions as to
 from schema.context import Context
 from schema.permissions import can
 from schema.resolving import figure
@@ -160,13 +160,7 @@ def _check_period(start: datetime | None, end: datetime | None) -> None:
 
 def _check_zone(name: str | None) -> None:
     if isinstance(name, str):
-        try:
-            ZoneInfo(name)
-        except (ValueError, ZoneInfoNotFoundError, OSError):
-            shown = name if len(name) <= 60 else f"{name[:60]}…"
-            raise BadUserInputError(
-                f"timezone is {shown!r}: it must be an IANA name, such as Europe/Berlin.", argument="timezone"
-            ) from None
+        to.zone("timezone")(name)
 
 
 def _check_months(months: int) -> None:
