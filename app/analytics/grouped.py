@@ -29,6 +29,7 @@ from sqlalchemy import (
 from app.analytics.building import Building, ShopFacts, text
 from app.analytics.grouping import (
     COUNT,
+    KEY,
     RATED,
     GroupField,
     Grouping,
@@ -257,7 +258,7 @@ class _Made:
             return [func.array_position(literal_column(f"ARRAY[{members}]"), cast(value, Text))]
         if isinstance(value.type, Text):
             return [value.collate("C")]
-        found = way(self.grouping.entity, path_of(name)) if name != COUNT else None
+        found = way(self.grouping.entity, path_of(name)) if name.startswith(f"{KEY}.") else None
         if found is None or found.attribute is not None:
             return [value]
         far = self.build.alias(found.entity)
