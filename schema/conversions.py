@@ -39,7 +39,8 @@ def zone(name: str) -> Convert:
 
     def convert(value: str) -> str:
         try:
-            ZoneInfo(value)
+            # That of this machine is no zone of the database's.
+            ZoneInfo("" if value == "localtime" else value)
         except (ValueError, ZoneInfoNotFoundError, OSError):
             shown = value if len(value) <= 60 else f"{value[:60]}…"
             raise BadUserInputError(

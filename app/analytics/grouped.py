@@ -180,7 +180,9 @@ class _Made:
         figures = [_figure(rows, column).label(column) for column in self.asked]
         query = select(*keys, *figures, *([] if figures else [_one()])).select_from(rows).group_by(*keys)
         groups = query.subquery(self.build.compiler.name())
-        return select(*map(self._moment, groups.c)).where(self._having(groups, self.grouping.having))
+        # A zone that is none is refused when it is bound, so it is, also where there is nothing to be cut by it.
+        conditions = [self.build.zone().is_not(None)] if "timezone" in self.grouping.given else []
+        return select(*map(self._moment, groups.c)).where(self._having(groups, self.grouping.having), *conditions)
 
     def _moment(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """The column, with the moment at which a bucket begins where it holds what the clocks show then."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, Text, cast, column, func, literal_column, select
+from sqlalchemy import ColumnElement, DateTime, Select, Text, case, cast, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.analytics.building import text
@@ -27,8 +27,10 @@ def local_start(bucket: str, moment: ColumnElement[Any], zone: ColumnElement[str
 
 
 def moment_of(local: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
-    """The moment at which the clocks of ``zone`` show ``local``."""
-    return func.timezone(zone, local, type_=DateTime(timezone=True))
+    """The moment at which the clocks of ``zone`` show ``local``; where they are put back over it, the first of two."""
+    moment = func.timezone(zone, local, type_=DateTime(timezone=True))
+    earlier = moment - cast(literal_column("'1 hour'", Text), INTERVAL)
+    return case((func.timezone(zone, earlier) == local, earlier), else_=moment)
 
 
 def step(bucket: str) -> ColumnElement[Any]:
