@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -22,6 +23,9 @@ from tests.api import Api, open_api
 from tests.conftest import Server
 from tests.nasty_shop import Shop
 
+BUILT_IN = (
+    *("admin", "auditor", "manager_north", "sales_north", "support_north", "marketing", "analyst", "integration"),
+)
 EXAMPLES = int(os.environ.get("RAPPORT_GROUP_EXAMPLES", "60"))
 
 
@@ -31,15 +35,15 @@ class Both:
     def __init__(self, runner: asyncio.Runner, shop: Grouped, apis: tuple[Api, Api]) -> None:
         self.runner, self.shop, self.apis = runner, shop, apis
 
-    def post(self, who: str | None, document: str, variables: Any = None) -> Any:
-        """The answer of both, which must be the same to the byte."""
+    def post(self, who: str | None, document: str, variables: Any = None, *, fast: bool = False) -> Any:
+        """The answer of both, which must be the same to the byte; with ``fast``, of the first alone."""
         user = self.shop.ids[who] if who else None
         found = []
-        for api in self.apis:
+        for api in self.apis[:1] if fast else self.apis:
             response = self.runner.run(api.send(document, variables, None, user))
             assert response.status_code == 200, response.text
             found.append(response.content.replace(response.headers["x-request-id"].encode(), b"-"))
-        assert found[0] == found[1]
+        assert found[0] == found[-1]
         return response.json()
 
 
@@ -66,11 +70,11 @@ def agrees(found: Any, expected: Any) -> bool:
     return bool(found == expected) and type(found) is type(expected)
 
 
-def check(both: Both, who: str, asked: Asked) -> None:
+def check(both: Both, who: str, asked: Asked, *, fast: bool = False) -> None:
     """The answer must be that of plain Python."""
     schema = both.shop.oracle.schema
     document = asked.document(schema)
-    answer = both.post(who, document, asked.variables)
+    answer = both.post(who, document, asked.variables, fast=fast)
     definition: Any = parse(document).definitions[0]
     coerced: Any = get_variable_values(schema, definition.variable_definitions, asked.variables)
     given = {name: coerced.coerced.get(name) for name in ("where", "having")}
@@ -133,7 +137,7 @@ def together(asked: Sequence[Asked]) -> Iterator[Asked]:
 
 
 @pytest.mark.parametrize("entity", ROOTS)
-@pytest.mark.parametrize("who", CALLERS)
+@pytest.mark.parametrize("who", [*BUILT_IN, "partner", "clerk", "scout", "manager_south"])
 def test_each_role_has_each_value_by_each_way_or_by_none(both: Both, who: str, entity: str) -> None:
     """What is not to be read must not be had as a key, in a figure, in a condition, or by an order."""
     plain, wrong = both.shop.plain(who), []
@@ -142,15 +146,17 @@ def test_each_role_has_each_value_by_each_way_or_by_none(both: Both, who: str, e
     refused = [each for each in asked if plain.forbidden(each)]
     # Without the right to analyse, it makes no difference what is asked for.
     for each in refused[:3] if closed else refused:
-        answer = both.post(who, each.document(plain.schema), each.variables)
+        answer = both.post(who, each.document(plain.schema), each.variables, fast=True)
         told = answer["errors"][0]["extensions"] if answer.get("errors") else {}
         if answer["data"] is not None or told.get("code") != "FORBIDDEN" or (closed and told["entity"] != entity):
             wrong.append(f"{each}: {answer}")
     assert not wrong, "\n".join(wrong[:10])
     allowed = [each for each in asked if not plain.forbidden(each)]
     assert closed is not bool(allowed)
-    for each in together(allowed) if allowed else ():
-        check(both, who, each)
+    # Roles that come with the program read every key on every row that they see: a few show it.
+    few = 2 if who in BUILT_IN else len(allowed)
+    for each in islice(together(allowed), few) if allowed else ():
+        check(both, who, each, fast=True)
 
 
 LEAKS = {
