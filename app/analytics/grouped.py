@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     JSON,
     ColumnElement,
     Date,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     distinct,
     false,
@@ -43,7 +45,6 @@ from app.analytics.grouping import (
 )
 from app.analytics.periods import local_start, moment_of
 from app.analytics.showing import shown_column
-from app.analytics.sold import without_rate
 from app.models import Opportunity
 from app.models.base import Row
 from app.reading.binding import Statement, compile_statement
@@ -86,12 +87,14 @@ class _Joined:
     """A row and the rows to which it leads; each is joined when it is first looked at, and missing where the caller
     does not see it from there."""
 
-    def __init__(self, build: Building, entity: type[Row]) -> None:
-        self._build = build
+    def __init__(self, build: Building, entity: type[Row], rates: CTE | None = None) -> None:
+        self._build, self._rates = build, rates
         self.entity = entity
         self.row = build.alias(entity)
         self._far: dict[tuple[str, ...], Any] = {(): self.row}
         self._joins: list[tuple[Any, ColumnElement[bool]]] = []
+        if rates is not None:
+            self._joins.append((rates, and_(rates.c.currency == self.row.currency, rates.c.day == self.day())))
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """The select of ``columns`` over all rows that count."""
@@ -114,12 +117,19 @@ class _Joined:
             return id
         return self._at(found.steps).id  # type: ignore[no-any-return]
 
-    def amount(self, path: str) -> ColumnElement[Any]:
-        """The amount at ``path`` in the shop's currency, exact; NULL without an exchange rate."""
+    def day(self) -> ColumnElement[Any]:
+        """The day whose exchange rate the amounts of the row count at, in the shop's time zone."""
         moment = self.value(RATED[self.entity])
         if self.entity is Opportunity:
             moment = func.coalesce(moment, func.now())
-        return self._build.in_shop_currency(self.value(path), self.row.currency, moment)
+        return cast(func.timezone(text(self._build.shop.timezone), moment), Date)
+
+    def amount(self, path: str) -> ColumnElement[Any]:
+        """The amount at ``path`` in the shop's currency, exact; NULL where there is no rate for it."""
+        assert self._rates is not None
+        value = self.value(path)
+        own_currency = self.row.currency == text(self._build.shop.currency)
+        return case((own_currency, value), else_=cast(value * self._rates.c.rate, Numeric))
 
     def _at(self, steps: tuple[tuple[type[Row], str], ...]) -> Any:
         names = tuple(name for _, name in steps)
@@ -148,6 +158,7 @@ class _Made:
         self.grouping = grouping
         self.asked = build.asked
         self.amounts = grouping.amounts()
+        self.rates = self._rates() if self.amounts else None
 
     def data(self) -> ColumnElement[Any]:
         """The JSON object that is answered."""
@@ -165,13 +176,30 @@ class _Made:
 
     def note(self) -> ColumnElement[Any]:
         """The currencies without an exchange rate, and how many rows were left out of the amounts for want of one."""
-        if not self.amounts:
+        if self.rates is None:
             return cast(null(), JSON)
+        missing = select(self.rates).where(self.rates.c.rate.is_(None)).subquery(self.build.compiler.name())
+        said = func.json_build_object(
+            *(text("code"), text("EXCHANGE_RATE_MISSING")),
+            *(text("currencies"), func.array_agg(missing.c.currency.distinct())),
+            *(text(self.grouping.entity.__table__.name), func.sum(missing.c.rows)),  # type: ignore[attr-defined]
+        )
+        return select(case((func.count() > 0, said), else_=null())).select_from(missing).scalar_subquery()
+
+    def _rates(self) -> CTE:
+        """The exchange rate of each other currency and day, and of how many rows it is: so it is looked up once for all
+        of these."""
         rows = _Joined(self.build, self.grouping.entity)
-        missing = [and_(rows.value(each).is_not(None), rows.amount(each).is_(None)) for each in self.amounts]
-        currency = rows.row.currency
-        found = rows.select(currency.label("currency")).where(currency != text(self.build.shop.currency), or_(*missing))
-        return without_rate(found.subquery(self.build.compiler.name()), rows.row.__table__.name)
+        there = [rows.value(each).is_not(None) for each in self.amounts]
+        currency, day = rows.row.currency.label("currency"), rows.day().label("day")
+        found = (
+            rows.select(currency, day, func.count().label("rows"))
+            .where(rows.row.currency != text(self.build.shop.currency), or_(*there))
+            .group_by(currency, day)
+            .subquery(self.build.compiler.name())
+        )
+        rate = func.exchange_rate(found.c.currency, found.c.day, type_=Numeric()).label("rate")
+        return select(*found.c, rate).cte(self.build.compiler.name())
 
     def _groups(self) -> Select[Any]:
         """The groups that meet ``having``, a column for each key and each figure."""
@@ -192,14 +220,14 @@ class _Made:
 
     def _rows(self) -> Any:
         """The rows that count, a column for each key and each path of which something is worked out."""
-        rows = _Joined(self.build, self.grouping.entity)
+        rows = _Joined(self.build, self.grouping.entity, self.rates)
         columns = {key.column: self._bucketed(key, rows.value(key.path)) for key in self.grouping.keys}
         for column in self.asked:
             path = path_of(column)
             if path and path not in columns:
                 columns[path] = rows.amount(path) if path in self.amounts else rows.value(path)
         labelled = [*(value.label(name) for name, value in columns.items()), *([] if columns else [_one()])]
-        # PostgreSQL would otherwise work out each value again for each figure over it, exchange rates too.
+        # PostgreSQL would otherwise work out each value again for each figure over it.
         return rows.select(*labelled).offset(literal_column("0")).subquery(self.build.compiler.name())
 
     def _bucketed(self, key: GroupKey, value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -265,7 +293,7 @@ class _Made:
             return [value]
         far = self.build.alias(found.entity)
         places = []
-        for attribute in found.entity.listed:
+        for attribute in (name for name in found.entity.listed if name != "id"):
             place = effective(getattr(far, attribute), self.build.sight.treatment(found.entity, attribute, far))
             if isinstance(place.type, Text):
                 place = place.collate("C")

@@ -22,16 +22,15 @@ def order_value(build: Building, order: Any) -> ColumnElement[Any]:
     return build.in_shop_currency(build.value(Order, order, "total"), order.currency, order.placed_at)
 
 
-def without_rate(rows: Any, name: str = "orders") -> ColumnElement[Any]:
-    """The note about ``rows``, a subquery of the ``currency`` of each row that was left out for want of a rate; they
-    are counted under ``name``."""
+def without_rate(orders: Any) -> ColumnElement[Any]:
+    """The note about ``orders``, a subquery of the ``currency`` of each order that was left out for want of a rate."""
     count = func.count()
     said = func.json_build_object(
         text("code"),
         text("EXCHANGE_RATE_MISSING"),
         text("currencies"),
-        func.array_agg(rows.c.currency.distinct()),
-        text(name),
+        func.array_agg(orders.c.currency.distinct()),
+        text("orders"),
         count,
     )
-    return select(case((count > 0, said), else_=null())).select_from(rows).scalar_subquery()
+    return select(case((count > 0, said), else_=null())).select_from(orders).scalar_subquery()
