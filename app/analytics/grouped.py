@@ -93,8 +93,6 @@ class _Joined:
         self.row = build.alias(entity)
         self._far: dict[tuple[str, ...], Any] = {(): self.row}
         self._joins: list[tuple[Any, ColumnElement[bool]]] = []
-        if rates is not None:
-            self._joins.append((rates, and_(rates.c.currency == self.row.currency, rates.c.day == self.day())))
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """The select of ``columns`` over all rows that count."""
@@ -127,9 +125,12 @@ class _Joined:
     def amount(self, path: str) -> ColumnElement[Any]:
         """The amount at ``path`` in the shop's currency, exact; NULL where there is no rate for it."""
         assert self._rates is not None
-        value = self.value(path)
-        own_currency = self.row.currency == text(self._build.shop.currency)
-        return case((own_currency, value), else_=cast(value * self._rates.c.rate, Numeric))
+        value, currency = self.value(path), self.row.currency
+        # A join would sort all rows, those too that need no rate: an object of some hundred rates is looked into.
+        pairs = func.jsonb_object_agg(_rate_key(self._rates.c.currency, self._rates.c.day), self._rates.c.rate)
+        rates = select(pairs).where(self._rates.c.day.is_not(None), self._rates.c.rate.is_not(None)).scalar_subquery()
+        rate = cast(func.jsonb_extract_path_text(rates, _rate_key(currency, self.day())), Numeric)
+        return case((currency == text(self._build.shop.currency), value), else_=value * rate)
 
     def _at(self, steps: tuple[tuple[type[Row], str], ...]) -> Any:
         names = tuple(name for _, name in steps)
@@ -299,6 +300,10 @@ class _Made:
                 place = place.collate("C")
             places.append(own(select(place).where(far.id == value), far).scalar_subquery())
         return [*places, value]
+
+
+def _rate_key(currency: ColumnElement[str], day: ColumnElement[Any]) -> ColumnElement[str]:
+    return currency.concat(cast(day, Text))
 
 
 def _figure(rows: Any, column: str) -> ColumnElement[Any]:
