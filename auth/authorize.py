@@ -159,7 +159,9 @@ class _Check:
                     self.filter(entity, each)
             case Not(inner):
                 self.filter(entity, inner)
-            case Compare(attribute, _, _) | IsNull(attribute, _) | IsEmpty(attribute, _):
+            case Compare(attribute, _, _) | IsNull(attribute, _):
+                self._value(entity, part.rights_of or attribute)
+            case IsEmpty(attribute, _):
                 self._value(entity, attribute)
             case ToOneFilter(name, inner) | ToManyFilter(name, inner, _):
                 self._value(entity, name)

@@ -87,7 +87,8 @@ def _money(entity: type[Row], attribute: str, given: Given) -> Filter:
     parts = []
     for member in given.members():
         refuse_null(member)
-        parts.append(leaf(entity, attribute if member.path[-1] == "amount" else currency, member))
+        # Its currency says something about the amount.
+        parts.append(leaf(entity, attribute if member.path[-1] == "amount" else currency, member, attribute))
     return All(tuple(parts))
 
 
@@ -113,20 +114,21 @@ def _about(given: Given) -> Filter:
     return Not(found) if how in ("ne", "notIn") else found
 
 
-def leaf(entity: Any, attribute: str, given: Given) -> Filter:
-    """The filter on one value that an argument gives; ``attribute`` is the value's."""
-    return All(tuple(_comparison(entity, attribute, member) for member in given.members()))
+def leaf(entity: Any, attribute: str, given: Given, rights_of: str | None = None) -> Filter:
+    """The filter on one value that an argument gives; ``attribute`` is the value's, ``rights_of`` that which has its
+    rights where it has none."""
+    return All(tuple(_comparison(entity, attribute, member, rights_of) for member in given.members()))
 
 
-def _comparison(entity: Any, attribute: str, given: Given) -> Filter:
+def _comparison(entity: Any, attribute: str, given: Given, rights_of: str | None) -> Filter:
     refuse_null(given)
     name: Any = given.path[-1]
     if name == "isNull":
-        return IsNull(attribute, bool(given.value))
+        return IsNull(attribute, bool(given.value), rights_of)
     if name == "isEmpty":
         return IsEmpty(attribute, bool(given.value))
     how: Comparison = name
-    return Compare(attribute, how, _operand(entity, how, given))
+    return Compare(attribute, how, _operand(entity, how, given), rights_of)
 
 
 def _operand(entity: Any, how: str, given: Given) -> Operand:

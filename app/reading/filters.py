@@ -72,7 +72,8 @@ class FilterCompiler:
             case Compare():
                 return self._compare(entity, row, part, negated)
             case IsNull(attribute, holds):
-                value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
+                treatment = self._sight.treatment(entity, part.rights_of or attribute, row)
+                value = effective(getattr(row, attribute), treatment)
                 return value.is_(None) if holds != negated else value.is_not(None)
             case IsEmpty(attribute, holds):
                 value = effective(getattr(row, attribute), self._sight.treatment(entity, attribute, row))
@@ -123,7 +124,7 @@ class FilterCompiler:
 
     def _compare(self, entity: type[Row], row: Any, part: Compare, negated: bool) -> ColumnElement[bool]:
         value = getattr(row, part.attribute)
-        treatment = self._sight.treatment(entity, part.attribute, row)
+        treatment = self._sight.treatment(entity, part.rights_of or part.attribute, row)
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
         found = self._holds(value, opposite or part.how, part.operand)
         if treatment.readable is not True:

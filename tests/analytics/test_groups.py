@@ -168,6 +168,8 @@ LEAKS = {
     "having not": '{ ordersAggregate(having: {not: {or: [{min: {total: {gt: "5"}}}]}}) { totalGroups } }',
     "order": "{ ordersAggregate(groupBy: {field: CUSTOMER}, orderBy: {max: {total: DESC}}) { groups { count } } }",
     "filter": '{ ordersAggregate(where: {total: {amount: {gt: "5"}}}) { totalGroups } }',
+    "a filter by its currency": '{ ordersAggregate(where: {total: {currency: {ne: "EUR"}}}) { totalGroups } }',
+    "a list filtered by its currency": "{ orders(where: {not: {total: {currency: {isNull: true}}}}) { totalCount } }",
     "a filter of the customers' orders": (
         '{ customersAggregate(where: {orders: {some: {total: {amount: {gt: "5"}}}}}) { totalGroups } }'
     ),
