@@ -6,6 +6,8 @@ from app.analytics.building import ANALYSE
 from app.analytics.compile import AuthorizedFigure
 from app.analytics.figure import Figure
 from app.analytics.figures import FIGURES
+from app.analytics.grouped import AuthorizedGrouping
+from app.analytics.grouping import Grouping, needed
 from app.errors import ForbiddenError
 from app.models.base import Row
 from app.models.enums import RowScope
@@ -66,6 +68,21 @@ def authorize_figure(figure: Figure, access: Access) -> AuthorizedFigure:
         check.entity(record.read.entity)
         check.read(record.read)
     return AuthorizedFigure(figure, access)
+
+
+def authorize_grouping(grouping: Grouping, access: Access) -> AuthorizedGrouping:
+    """The proof that ``access`` may ask ``grouping``. ForbiddenError names the first right that is missing."""
+    check = _Check(access)
+    check.analysed(grouping.entity)
+    check.filter(grouping.entity, grouping.where)
+    for entity, attribute in needed(grouping):
+        check.entity(entity)
+        if attribute is not None:
+            check.worked_on(entity, attribute)
+    for record in grouping.records():
+        check.entity(record.read.entity)
+        check.read(record.read)
+    return AuthorizedGrouping(grouping, access)
 
 
 class _Check:
@@ -141,7 +158,9 @@ class _Check:
                     self.filter(entity, each)
             case Not(inner):
                 self.filter(entity, inner)
-            case Compare(attribute, _, _) | IsNull(attribute, _) | IsEmpty(attribute, _):
+            case Compare(attribute, _, _) | IsNull(attribute, _):
+                self._value(entity, part.rights_of or attribute)
+            case IsEmpty(attribute, _):
                 self._value(entity, attribute)
             case ToOneFilter(name, inner) | ToManyFilter(name, inner, _):
                 self._value(entity, name)

@@ -14,6 +14,7 @@ from schema.documents import Document, Documents, Operation
 from schema.doing import Doing
 from schema.errors import cause, shape
 from schema.exchange import Exchange
+from schema.grouping import aggregated
 from schema.hanging_up import Watch
 from schema.limits import check_figures, refuse_above, root_fields
 from schema.mapping import entity_of, rows_type
@@ -47,6 +48,7 @@ class Answers:
         self._persisted = Persisted(settings, self._open if settings.shows_schema else self._discreet)
         kinds = {name: rows_type(field) for name, field in self._query.fields.items()}
         self._whole = {name for name, kind in kinds.items() if kind == "Node" or entity_of(kind)}
+        self._whole |= {name for name, field in self._query.fields.items() if aggregated(field)}
 
     async def answer(
         self, request: Request, caller: Caller, exchange: Exchange, payment: Payment, watch: Watch

@@ -1,8 +1,10 @@
 """From coerced GraphQL values to what PostgreSQL is sent, with errors that name the argument."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from app.db.ids import split_id
 from app.errors import BadUserInputError
@@ -41,6 +43,25 @@ def currency(name: str) -> Convert:
         if not is_currency(value):
             shown = value if len(value) <= 20 else f"{value[:20]}…"
             raise BadUserInputError(f"{name} is {shown!r}: it must be a code of ISO 4217 such as USD.", argument=name)
+        return value
+
+    return one
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The time zones that PostgreSQL knows as well: that of this machine has no name of its own there."""
+    return frozenset(available_timezones() - {"localtime"})
+
+
+def zone(name: str) -> Convert:
+    """The name of a time zone."""
+
+    def one(value: str) -> str:
+        if value not in _zones():
+            shown = value if len(value) <= 60 else f"{value[:60]}…"
+            said = f"{name} is {shown!r}: it must be an IANA name, such as Europe/Berlin."
+            raise BadUserInputError(said, argument=name)
         return value
 
     return one

@@ -41,7 +41,7 @@ _WILDCARDS = {"contains": ("%", "%"), "startsWith": ("", "%"), "endsWith": ("%",
 
 def entity_filter(entity: type[Row], given: Given) -> Filter:
     """The filter on rows of ``entity`` that an argument gives; null stands for none only at its top."""
-    _refuse_null(given)
+    refuse_null(given)
     return All(tuple(_member(entity, member) for member in given.members()))
 
 
@@ -56,7 +56,7 @@ def rates_filter(given: Mapping[str, Given]) -> Filter:
 
 
 def _member(entity: type[Row], given: Given) -> Filter:
-    _refuse_null(given)
+    refuse_null(given)
     name = given.path[-1]
     match name:
         case "and":
@@ -76,7 +76,7 @@ def _member(entity: type[Row], given: Given) -> Filter:
     if kind == "ExternalRefFilter":
         return ToManyFilter(attribute, _reference(given), some=True)
     if kind in _LEAVES or kind == "DateTimeFilter" or _is_enum_filter(given):
-        return _leaf(entity, attribute, given)
+        return leaf(entity, attribute, given)
     target = relation(entity, attribute).target
     if not relation(entity, attribute).many:
         return ToOneFilter(attribute, entity_filter(target, given))
@@ -97,25 +97,26 @@ def _money(entity: type[Row], attribute: str, given: Given) -> Filter:
     assert currency is not None
     parts = []
     for member in given.members():
-        _refuse_null(member)
-        parts.append(_leaf(entity, attribute if member.path[-1] == "amount" else currency, member))
+        refuse_null(member)
+        # Its currency says something about the amount.
+        parts.append(leaf(entity, attribute if member.path[-1] == "amount" else currency, member, attribute))
     return All(tuple(parts))
 
 
 def _reference(given: Given) -> Filter:
     parts: list[Filter] = []
     for member in given.members():
-        _refuse_null(member)
+        refuse_null(member)
         if member.path[-1] == "system":
             parts.append(Compare("system", "eq", member.operand(to.text(member.name))))
         else:
-            parts.append(_leaf(ExternalRef, "external_id", member))
+            parts.append(leaf(ExternalRef, "external_id", member))
     return All(tuple(parts))
 
 
 def _about(given: Given) -> Filter:
     """The record of an event: it is sought by its UUID, which has an index, and its typed id must be the same."""
-    _refuse_null(given)
+    refuse_null(given)
     how = given.path[-1]
     same: Comparison = "in" if how in ("in", "notIn") else "eq"
     kinds = frozenset(RECORDED.values())
@@ -124,19 +125,21 @@ def _about(given: Given) -> Filter:
     return Not(found) if how in ("ne", "notIn") else found
 
 
-def _leaf(entity: Any, attribute: str, given: Given) -> Filter:
-    return All(tuple(_comparison(entity, attribute, member) for member in given.members()))
+def leaf(entity: Any, attribute: str, given: Given, rights_of: str | None = None) -> Filter:
+    """The filter on one value that an argument gives; ``attribute`` is the value's, ``rights_of`` that which has its
+    rights where it has none."""
+    return All(tuple(_comparison(entity, attribute, member, rights_of) for member in given.members()))
 
 
-def _comparison(entity: Any, attribute: str, given: Given) -> Filter:
-    _refuse_null(given)
+def _comparison(entity: Any, attribute: str, given: Given, rights_of: str | None) -> Filter:
+    refuse_null(given)
     name: Any = given.path[-1]
     if name == "isNull":
-        return IsNull(attribute, bool(given.value))
+        return IsNull(attribute, bool(given.value), rights_of)
     if name == "isEmpty":
         return IsEmpty(attribute, bool(given.value))
     how: Comparison = name
-    return Compare(attribute, how, _operand(entity, how, given))
+    return Compare(attribute, how, _operand(entity, how, given), rights_of)
 
 
 def _operand(entity: Any, how: str, given: Given) -> Operand:
@@ -155,6 +158,7 @@ def _operand(entity: Any, how: str, given: Given) -> Operand:
     return given.operand(to.enum_values if is_enum_type(kind) else to.itself)
 
 
-def _refuse_null(given: Given) -> None:
+def refuse_null(given: Given) -> None:
+    """BadUserInputError where null was given, and does not stand for anything."""
     if given.is_null:
         raise BadUserInputError(f"{given.name} is null: leave it out, or compare with isNull.", argument=given.name)

@@ -9,6 +9,8 @@ from graphql import FieldNode, GraphQLObjectType, GraphQLSchema
 
 from app.analytics.compile import compile_figure
 from app.analytics.figure import Figure
+from app.analytics.grouped import compile_grouping
+from app.analytics.grouping import Grouping
 from app.errors import QueryTooCostlyError
 from app.models.base import Row
 from app.models.enums import RowScope
@@ -19,10 +21,11 @@ from app.reading.read import NodesRead, Operand, Read, Root
 from app.reading.shop import ShopFacts
 from app.settings import Settings
 from auth.access import Access
-from auth.authorize import authorize, authorize_figure
+from auth.authorize import authorize, authorize_figure, authorize_grouping
 from schema.conversions import itself
 from schema.documents import Operation
 from schema.figuring import ANALYTICS, Figuring
+from schema.grouping import Grouper, aggregated
 from schema.limits import FIGURE, check_filters, cost, refuse_above
 from schema.selection import Selection
 
@@ -75,6 +78,9 @@ class Planner:
             selection = Selection(self._schema, operation.fragments, variables)
             if parent.name == ANALYTICS:
                 return self._keep(key, self._figure(Figuring(selection).figure(parent, nodes), access))
+            entity = aggregated(parent.fields[nodes[0].name.value])
+            if entity is not None:
+                return self._keep(key, self._grouping(Grouper(selection).grouping(entity, parent, nodes), access))
             root = selection.root(parent, nodes)
             if record is not None:
                 assert isinstance(root, Read)
@@ -97,6 +103,17 @@ class Planner:
         authorized = authorize_figure(figure, access)
         statement = compile_figure(authorized, self._cursors, self._shop, trigrams=self._trigrams)
         return Plan(statement, FIGURE + relations, relations)
+
+    def _grouping(self, grouping: Grouping, access: Access) -> Plan:
+        self.made += 1
+        records = [record.read for record in grouping.records()]
+        filters = [read.where for record in records for read in reads(record)]
+        relations = check_filters((grouping.where, grouping.having, *filters), self._settings)
+        price = FIGURE + relations + grouping.first * sum(cost(replace(read, id=Operand(itself))) for read in records)
+        refuse_above("cost", price, self._settings.max_cost)
+        shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
+        statement = compile_grouping(authorize_grouping(grouping, access), self._cursors, shop, trigrams=self._trigrams)
+        return Plan(statement, price, relations)
 
     def _compile(self, root: Root, access: Access) -> Plan:
         self.made += 1

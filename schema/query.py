@@ -9,6 +9,15 @@ import app.models as models
 from schema.context import Context
 from schema.permissions import can
 from schema.resolving import whole
+from schema.types.aggregates.customer import CustomerAggregate, CustomerGroupBy, CustomerGroupOrder, CustomerHaving
+from schema.types.aggregates.opportunity import (
+    OpportunityAggregate,
+    OpportunityGroupBy,
+    OpportunityGroupOrder,
+    OpportunityHaving,
+)
+from schema.types.aggregates.order import OrderAggregate, OrderGroupBy, OrderGroupOrder, OrderHaving
+from schema.types.aggregates.ticket import TicketAggregate, TicketGroupBy, TicketGroupOrder, TicketHaving
 from schema.types.analytics import Analytics
 from schema.types.api_token import ApiTokenConnection
 from schema.types.audit_event import AuditEventConnection, AuditEventFilter
@@ -56,6 +65,70 @@ class Query:
         """Figures over the rows that the caller may analyse."""
         await info.context.access()
         return Analytics()
+
+    @strawberry.field(extensions=can("analyse", models.Customer))
+    async def customers_aggregate(
+        self,
+        info: Asked,
+        where: CustomerFilter | None = UNSET,
+        group_by: list[CustomerGroupBy] | None = UNSET,
+        having: CustomerHaving | None = UNSET,
+        order_by: list[CustomerGroupOrder] | None = UNSET,
+        first: int = 100,
+        timezone: str | None = UNSET,
+    ) -> CustomerAggregate:
+        """The customers that the caller may see and analyse, by groups: by at most 4 things; without any, all in one
+        group. Buckets of time are those of the shop's zone, or of ``timezone``. The first 1 to 1000 groups are listed,
+        in the order of their keys unless another is given."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("analyse", models.Opportunity))
+    async def opportunities_aggregate(
+        self,
+        info: Asked,
+        where: OpportunityFilter | None = UNSET,
+        group_by: list[OpportunityGroupBy] | None = UNSET,
+        having: OpportunityHaving | None = UNSET,
+        order_by: list[OpportunityGroupOrder] | None = UNSET,
+        first: int = 100,
+        timezone: str | None = UNSET,
+    ) -> OpportunityAggregate:
+        """The opportunities that the caller may see and analyse, by groups: by at most 4 things; without any, all in
+        one group. Buckets of time are those of the shop's zone, or of ``timezone``. The first 1 to 1000 groups are
+        listed, in the order of their keys unless another is given."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("analyse", models.Order))
+    async def orders_aggregate(
+        self,
+        info: Asked,
+        where: OrderFilter | None = UNSET,
+        group_by: list[OrderGroupBy] | None = UNSET,
+        having: OrderHaving | None = UNSET,
+        order_by: list[OrderGroupOrder] | None = UNSET,
+        first: int = 100,
+        timezone: str | None = UNSET,
+    ) -> OrderAggregate:
+        """The orders that the caller may see and analyse, by groups: by at most 4 things; without any, all in one
+        group. Buckets of time are those of the shop's zone, or of ``timezone``. The first 1 to 1000 groups are listed,
+        in the order of their keys unless another is given."""
+        return await whole(info)
+
+    @strawberry.field(extensions=can("analyse", models.Ticket))
+    async def tickets_aggregate(
+        self,
+        info: Asked,
+        where: TicketFilter | None = UNSET,
+        group_by: list[TicketGroupBy] | None = UNSET,
+        having: TicketHaving | None = UNSET,
+        order_by: list[TicketGroupOrder] | None = UNSET,
+        first: int = 100,
+        timezone: str | None = UNSET,
+    ) -> TicketAggregate:
+        """The tickets that the caller may see and analyse, by groups: by at most 4 things; without any, all in one
+        group. Buckets of time are those of the shop's zone, or of ``timezone``. The first 1 to 1000 groups are listed,
+        in the order of their keys unless another is given."""
+        return await whole(info)
 
     @strawberry.field
     async def node(self, info: Asked, id: strawberry.ID) -> Node | None:

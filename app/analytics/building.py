@@ -1,10 +1,10 @@
 """What the statement of a figure is made with, and what each figure has to say of itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import CTE, ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
 from sqlalchemy.types import TypeEngine
@@ -13,7 +13,7 @@ from app.analytics.figure import Figure
 from app.models.base import Row
 from app.reading.compile import Compiler
 from app.reading.printing import effective
-from app.reading.read import EVERYTHING
+from app.reading.read import EVERYTHING, Filter
 from app.reading.shop import ShopFacts as ShopFacts
 from app.reading.sight import Sight
 
@@ -29,10 +29,25 @@ class Table:
     order: Sequence[str] = ()
 
 
+class Asked(Protocol):
+    """What a statement is made for: a figure, or a grouping."""
+
+    @property
+    def where(self) -> Filter:
+        """Which rows it goes over."""
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Its other arguments by name."""
+
+    def asked(self) -> Collection[str]:
+        """The names of all that is shown."""
+
+
 class Building:
     """The making of one statement."""
 
-    def __init__(self, figure: Figure, compiler: Compiler, shop: ShopFacts) -> None:
+    def __init__(self, figure: Asked, compiler: Compiler, shop: ShopFacts) -> None:
         self.figure = figure
         self.compiler = compiler
         self.sight: Sight = compiler.sight

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Float, Numeric, Text, case, cast, func, literal_column, null, select
+from sqlalchemy import JSON, ColumnElement, cast, func, literal_column, null, select
 
-from app.analytics.building import Building, Definition, ShopFacts, Table, text
-from app.analytics.figure import Figure, FigureField, Record, Rows, Value
+from app.analytics.building import Building, Definition, ShopFacts, Table
+from app.analytics.figure import Figure, FigureField, Rows
 from app.analytics.figures import FIGURES
-from app.models.base import Row
+from app.analytics.showing import shown_column
 from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, listed
 from app.reading.cursors import CursorKeys
-from app.reading.printing import printed
-from app.reading.read import Constant, MoneyField
 from app.reading.sight import Sight
 
 
@@ -62,33 +60,6 @@ def _json(
 
 def _column(build: Building, definition: Definition, found: Any, field: FigureField) -> ColumnElement[Any]:
     match field:
-        case Constant(_, value):
-            return literal_column(f"'{value}'", Text)
-        case Value(_, name):
-            value = found.c[name]
-            # A ratio or a number of days is a Float of the API, and JSON's number; money alone is exact.
-            return cast(value, Float) if isinstance(value.type, Numeric) else printed(Row, value)
-        case MoneyField():
-            return _money(build, found, field)
-        case Record(_, name, read):
-            return build.compiler.one(read, None, found.c[name], referred=True)
         case Rows(_, name, fields):
             return _json(build, definition, definition.inner(build, name), fields, many=True)
-
-
-def _money(build: Building, found: Any, field: MoneyField) -> ColumnElement[Any]:
-    exact = found.c[field.attribute]
-    amount = cast(func.round(exact, literal_column(str(build.scale))), Text)
-    pairs: list[ColumnElement[Any]] = []
-    for part in field.parts:
-        key, value = (
-            (part.key, text(part.value))
-            if isinstance(part, Constant)
-            else (
-                part[0],
-                amount if part[1] == "amount" else text(build.shop.currency),
-            )
-        )
-        pairs += [text(key), value]
-    shown = func.json_build_object(*pairs)
-    return case((exact.is_not(None), shown), else_=null())
+    return shown_column(build, found, field)

@@ -56,8 +56,10 @@ def local_start(bucket: str, moment: ColumnElement[Any], zone: ColumnElement[str
 
 
 def moment_of(local: ColumnElement[Any], zone: ColumnElement[str]) -> ColumnElement[Any]:
-    """The moment at which the clocks of ``zone`` show ``local``."""
-    return func.timezone(zone, local, type_=DateTime(timezone=True))
+    """The moment at which the clocks of ``zone`` show ``local``; where they are put back over it, the first of two."""
+    moment = func.timezone(zone, local, type_=DateTime(timezone=True))
+    earlier = moment - cast(literal_column("'1 hour'", Text), INTERVAL)
+    return case((func.timezone(zone, earlier) == local, earlier), else_=moment)
 
 
 def step(bucket: str, times: int = 1) -> ColumnElement[Any]:

@@ -41,7 +41,7 @@ from app.reading.filters import FilterCompiler
 from app.reading.keyset import Key
 from app.reading.likeness import alike
 from app.reading.pages import connection
-from app.reading.printing import effective, shown
+from app.reading.printing import effective, money_object, shown
 from app.reading.read import (
     EVERYTHING,
     Can,
@@ -312,27 +312,13 @@ class Compiler:
 
     def _money(self, near: Near, field: MoneyField) -> ColumnElement[Any]:
         exact, currency = getattr(near.row, field.attribute), currency_of(near.entity, field.attribute) or ""
+        if currency != SHOP_CURRENCY:
+            return money_object(field.parts, cast(exact, Text), getattr(near.row, currency))
+        assert self.shop is not None
+        # What is kept is in the shop's currency, but not always with all its digits.
         treatment = self.sight.treatment(near.entity, field.attribute, near.row)
-        if currency == SHOP_CURRENCY:
-            assert self.shop is not None
-            # What is kept is in the shop's currency, but not always with all its digits.
-            exact = func.round(effective(exact, treatment), literal_column(str(self.shop.scale)), type_=Numeric)
-            currency_code: ColumnElement[Any] = literal_column(f"'{self.shop.currency}'", Text)
-        else:
-            currency_code = getattr(near.row, currency)
-        amount = cast(exact, Text)
-        # Neither an amount nor an ISO code holds a character that JSON escapes, so the object can be put together as
-        # text: a fifth faster over many lines than row_to_json.
-        text: ColumnElement[str] = literal_column("'{'", Text)
-        for number, part in enumerate(field.parts):
-            comma = "," if number else ""
-            if isinstance(part, Constant):
-                text = text.concat(literal_column(f'\'{comma}"{part.key}":"{part.value}"\''))
-            else:
-                value = amount if part[1] == "amount" else currency_code
-                text = text.concat(literal_column(f'\'{comma}"{part[0]}":"\'')).concat(value)
-                text = text.concat(literal_column("'\"'"))
-        return cast(text.concat(literal_column("'}'")), JSON)
+        exact = func.round(effective(exact, treatment), literal_column(str(self.shop.scale)), type_=Numeric)
+        return money_object(field.parts, cast(exact, Text), literal_column(f"'{self.shop.currency}'", Text))
 
     def _parts(self, near: Near, field: PartsField) -> ColumnElement[Any]:
         kept = kept_of(near.entity, field.attribute)

@@ -77,7 +77,7 @@ class FilterCompiler:
                 def is_null(value: ColumnElement[Any]) -> ColumnElement[bool]:
                     return value.is_(None) if holds != negated else value.is_not(None)
 
-                treatment = self._sight.treatment(entity, attribute, row)
+                treatment = self._sight.treatment(entity, part.rights_of or attribute, row)
                 if (kept := kept_of(entity, attribute)) is not None:
                     return kept_there(kept, row, treatment, is_null, may_be_deleted=may_be_deleted)
                 return is_null(effective(getattr(row, attribute), treatment))
@@ -122,10 +122,16 @@ class FilterCompiler:
             conditions.append(or_(false(), *places))
         return conditions
 
+    def compared(self, value: ColumnElement[Any], part: Compare) -> ColumnElement[bool]:
+        """The condition that ``value``, which anybody may know, stands in that relation to the operand; never NULL."""
+        opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
+        found = self._holds(value, opposite or part.how, part.operand)
+        return found.is_not(True) if opposite else found.is_(True)
+
     def _compare(
         self, entity: type[Row], row: Any, part: Compare, negated: bool, may_be_deleted: bool
     ) -> ColumnElement[bool]:
-        treatment = self._sight.treatment(entity, part.attribute, row)
+        treatment = self._sight.treatment(entity, part.rights_of or part.attribute, row)
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
         kept = kept_of(entity, part.attribute)
 

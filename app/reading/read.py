@@ -29,19 +29,22 @@ Comparison = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """The value of ``attribute`` stands in the relation ``how`` to the operand; NULL does so with ne and notIn only."""
+    """The value of ``attribute`` stands in the relation ``how`` to the operand; NULL does so with ne and notIn only. It
+    is read where ``rights_of`` is, if that is given: the currency of an amount where the amount is."""
 
     attribute: str
     how: Comparison
     operand: Operand
+    rights_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """The value of ``attribute`` is NULL, or is not."""
+    """The value of ``attribute`` is NULL, or is not; ``rights_of`` is as for ``Compare``."""
 
     attribute: str
     holds: bool
+    rights_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
