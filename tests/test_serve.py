@@ -26,6 +26,8 @@ from tests.conftest import Server
 pytestmark = pytest.mark.slow
 
 PROGRAM = Path(sys.executable).with_name("rapport")
+OURS = ("RAPPORT_", "DATABASE_", "PYTHONDONTWRITEBYTECODE")
+"""Beginnings of what is not taken over from the tests: what is compiled is kept, for the program starts often here."""
 SIGN_IN = "mutation($e: String!, $p: String!) { signIn(email: $e, password: $p) { accessToken errors { code } } }"
 
 
@@ -45,7 +47,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAPPORT_", "DATABASE_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         return {**kept, "RAPPORT_DATA_DIR": str(self.folder / "data"), "PORT": str(self.port), "COLUMNS": "200"}
 
     def run(self, *arguments: str, **more: str) -> str:

@@ -43,7 +43,7 @@ class House:
 
     def look(self) -> None:
         """See what stands there now."""
-        self.rows = self.runner.run(load(self.url))
+        self.rows = self.runner.run(load(self.url, self.rows))
         found = [row for entity in TABLES if entity in PREFIXES for row in self.rows.all(entity)]
         self.known = {typed_id(row): row for row in found}
         self.ids = {}

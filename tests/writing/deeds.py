@@ -24,7 +24,7 @@ class Office:
 
     async def look(self) -> Rows:
         """All rows as they are now."""
-        self.rows = await load(self.connection)
+        self.rows = await load(self.connection, self.rows)
         return self.rows
 
     def user(self, role: str) -> UUID:
