@@ -18,6 +18,7 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping.follow import PACE as ANALYTICS_PACE
 from app.analytics.keeping.follow import follow
 from app.analytics.keeping.snapshots import snapshot_due
+from app.analytics.keeping.totals import add_up
 from app.budgets import purge_budgets
 from app.models.base import utcnow
 from app.outbox import purge_outbox
@@ -140,6 +141,7 @@ class Keeper:
 
     async def analytics(self, connection: asyncpg.Connection) -> None:
         """Bring the metrics of customers and the roll-ups to what happened; keep how a month begins."""
+        await add_up(connection)
         shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
         done = await follow(connection, shop, outbox_hours=self._settings.outbox_hours)
         if done is None:

@@ -257,6 +257,25 @@ class Access:
             return False
         return entity.parent is None or self.covers_all(relation(entity, entity.parent).target, "read")
 
+    def below(
+        self, entity: type[Row], parent: Any, action: str, attributes: Sequence[str]
+    ) -> ColumnElement[bool] | bool:
+        """On which rows ``parent``, which are visible, every row of ``entity`` below is in sight: it may be read,
+        ``action`` covers it, and so much is readable of it as ``attributes``."""
+        assert entity.__name__ in FOLLOWERS
+        assert entity.parent is not None
+        above = relation(entity, entity.parent).target
+        seen = self.rights.rows(above)
+        scopes = [self.rights.rows(entity, each) for each in ("read", action)]
+        narrower = [scope for scope in scopes if WIDTH[scope] < WIDTH[seen]]
+        conditions: list[ColumnElement[bool] | bool] = [
+            condition for scope in narrower for condition in in_scope(above, parent, scope, "row")
+        ]
+        for attribute in attributes:
+            rules = self.rights.rules(entity, attribute)
+            conditions += [_where(rule, {FieldAccess.READ}, above, parent) for rule in rules]
+        return _all(conditions)
+
     @property
     def recorded(self) -> Sequence[type[Row]]:
         """The entities of whose records the audit log tells values."""
@@ -340,13 +359,17 @@ class Access:
         way = relation(entity, entity.parent or "")
         parent: Any = aliased(way.target)
         conditions = self.rows(way.target, parent, how)
+        only_alive = self.covers_all(way.target, "read") and way.target.parent is None
         own_owner = entity is models.Opportunity and not include_deleted
         if own_owner and WIDTH[scope] <= WIDTH[self.rights.rows(way.target)]:
             # Whoever owns a live opportunity, or its customer, sees the customer: only its life is left to check.
-            conditions = [parent.deleted_at.is_(None)]
+            conditions, only_alive = [parent.deleted_at.is_(None)], True
         if not conditions:
             return []
-        if how == "set":
+        if how == "figure" and only_alive:
+            # Every row has its parent: the few that are gone are looked through sooner than the many that are there.
+            return [~there(parent, *way.link(row, parent), parent.deleted_at.is_not(None))]
+        if how in ("set", "figure"):
             ((near, far),) = way.pairs
             return [getattr(row, near).in_(select(getattr(parent, far)).where(*conditions))]
         return [there(parent, *way.link(row, parent), *conditions)]

@@ -56,7 +56,7 @@ def authorize_figure(figure: Figure, access: Access) -> AuthorizedFigure:
     """The proof that ``access`` may ask ``figure``. ForbiddenError names the first right that is missing."""
     check, definition = _Check(access), FIGURES[figure.name]
     check.analysed(definition.entity)
-    for entity, attribute in definition.needs(figure.asked()):
+    for entity, attribute in definition.needed(figure):
         if ANALYSE in ACTIONS[entity.__name__]:
             check.analysed(entity)
         check.worked_on(entity, attribute)

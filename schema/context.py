@@ -11,7 +11,7 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType
 
 from app.db.lanes import Lanes
-from app.errors import ForbiddenError, UnauthenticatedError
+from app.errors import BadUserInputError, ForbiddenError, UnauthenticatedError
 from app.models.base import Row
 from app.rates import Rates
 from app.reading.fetch import Reader
@@ -139,13 +139,21 @@ class Context:
             started = time.perf_counter()
             version, data, *notes = await self._fetch(plan, variables, access)
             if version == access.loaded_version:
-                self.notes += [{"path": path, **orjson.loads(note)} for note in notes if note is not None]
+                self._note(path, *notes)
                 if self.services.settings.debug and not self.services.settings.production:
                     self._tell(path, plan, started, access)
                 found: bytes | None = data
                 return found
             access = await self.services.accesses.reload(access.principal)
         raise RightsInMotionError(path)
+
+    def _note(self, path: tuple[str, ...], note: bytes | None = None, refusal: bytes | None = None) -> None:
+        """Take down what a figure tells besides. BadUserInputError where it cannot be answered."""
+        if refusal is not None:
+            said = orjson.loads(refusal)
+            raise BadUserInputError(said["message"], argument=said["argument"])
+        if note is not None:
+            self.notes.append({"path": path, **orjson.loads(note)})
 
     def _tell(self, path: tuple[str, ...], plan: Plan, started: float, access: Access) -> None:
         """Note how a field was answered, for ADMIN alone: statements show what tables and rights there are."""

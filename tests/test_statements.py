@@ -111,6 +111,24 @@ async def test_a_plain_list_is_one_statement(count: Count, name: str) -> None:
     assert await count.of(f"{{ {name} }}") == 1
 
 
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "revenue { start orders customers revenue { amount } averageOrderValue { amount } }",
+        'revenue(from: "2025-01-01T00:00:00Z", timezone: "Asia/Tokyo", where: {status: {eq: PAID}}) { orders }',
+        "rfm { segment customers revenue { amount } share }",
+        "churn { state customers revenue { amount } }",
+        "retention { month size retained }",
+        "topProducts { product { name category externalRefs { id } } quantity orders revenue { amount } }",
+        "categories { category quantity revenue { amount } share }",
+    ],
+)
+async def test_a_figure_is_one_statement_with_its_records_and_its_note(count: Count, figure: str) -> None:
+    """Otherwise its parts could be of different moments, and what was left out of it of another one."""
+    for who in ("admin", "manager_north", "sales_north"):
+        assert await count.of(f"{{ analytics {{ {figure} }} }}", who) == 1, who
+
+
 async def test_two_aliases_of_one_root_field_are_two_statements(count: Count, shop: Shop) -> None:
     """Each root field has a snapshot of its own, as the contract says; and neither costs more for the other."""
     document = "query($id: ID!) { a: customer(id: $id) { name } b: customer(id: $id) { name owner { name } } }"

@@ -1,12 +1,12 @@
 """What the statement of a figure is made with, and what each figure has to say of itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
+from sqlalchemy import CTE, ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
 from sqlalchemy.types import TypeEngine
 
 from app.analytics.figure import Figure
@@ -46,6 +46,7 @@ class Building:
         self.shop = shop
         self.scale = currency_scale(shop.currency)
         """The minor units of the shop's currency."""
+        self._made: dict[str, CTE] = {}
 
     @cached_property
     def asked(self) -> Collection[str]:
@@ -77,10 +78,16 @@ class Building:
         """The table of ``entity`` under a name of its own."""
         return self.compiler.alias(entity)
 
+    def once(self, name: str, make: Callable[[], CTE]) -> CTE:
+        """The rows ``name`` of the figure, which ``make`` makes, the same for all parts of the statement."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
     def seen(self, entity: type[Row], row: Any, *, filtered: bool = True) -> list[ColumnElement[bool]]:
         """The conditions under which ``row`` counts: the caller sees it, may analyse it, and it meets the figure's
         ``where`` (which is about rows of this entity where ``filtered``)."""
-        conditions = [*self.sight.rows(entity, row, "set"), *self.sight.covered(entity, row, ANALYSE)]
+        conditions = [*self.sight.rows(entity, row, "figure"), *self.sight.covered(entity, row, ANALYSE)]
         where = self.figure.where
         if filtered and where != EVERYTHING:
             conditions.append(self.compiler.filters.condition(entity, row, where))
@@ -122,6 +129,10 @@ class Definition(ABC):
         """The attributes that the figure works on, as far as ``asked`` takes them: each has to be readable somewhere.
         Those of entities that are not ``entity`` need the right to analyse these too, if there is such a right."""
 
+    def needed(self, figure: Figure) -> Sequence[tuple[type[Row], str]]:
+        """What ``needs`` says, for a figure whose arguments make a difference to it."""
+        return self.needs(figure.asked())
+
     @abstractmethod
     def table(self, build: Building) -> Table:
         """The rows of the figure."""
@@ -133,6 +144,11 @@ class Definition(ABC):
     def note(self, build: Building) -> ColumnElement[Any] | None:  # noqa: ARG002  # Most leave out nothing.
         """A JSON object about what the figure had to leave out, NULL where it left out nothing; None where it never
         does."""
+        return None
+
+    def refusal(self, build: Building) -> ColumnElement[Any] | None:  # noqa: ARG002  # Most answer whatever is asked.
+        """A JSON object of ``argument`` and ``message`` where the rows show that the figure cannot be answered, NULL
+        elsewhere; None where that is never so. Then the answer is BAD_USER_INPUT."""
         return None
 
 

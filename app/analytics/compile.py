@@ -29,17 +29,18 @@ class AuthorizedFigure:
 def compile_figure(
     authorized: AuthorizedFigure, cursors: CursorKeys, shop: ShopFacts, *, trigrams: bool = True
 ) -> Statement:
-    """The statement for ``authorized``: the caller's present access version, the JSON, and a note or NULL."""
+    """The statement for ``authorized``: the caller's present access version, the JSON, a note, and a refusal."""
     compiler = Compiler(authorized.sight, cursors, trigrams=trigrams)
     figure = authorized.figure
     build = Building(figure, compiler, shop)
     definition = FIGURES[figure.name]
     data = _json(build, definition, definition.table(build), figure.fields, many=figure.many)
-    note = definition.note(build)
+    note, refusal = definition.note(build), definition.refusal(build)
     columns = [
         authorized.sight.version.label("#version"),
         data.label("#data"),
         (cast(null(), JSON) if note is None else note).label("#note"),
+        (cast(null(), JSON) if refusal is None else refusal).label("#refusal"),
     ]
     return compile_statement(select(*columns), compiler.binder)
 

@@ -1,15 +1,21 @@
 """Which orders count as sold, and what they come to."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, null, select
+from sqlalchemy import CTE, ColumnElement, Date, Integer, Numeric, case, cast, func, literal_column, null, select
 
 from app.analytics.building import Building, text
+from app.analytics.periods import within
 from app.models import Order
+from app.models.base import Row
 from app.models.enums import OrderStatus
+from app.reading.printing import effective
 
 NOT_SOLD = (OrderStatus.PENDING_PAYMENT, OrderStatus.CANCELLED, OrderStatus.REFUNDED)
 """An order counts as sold unless it is in one of these states."""
+
+ZERO = literal_column("0", Integer)
 
 
 def sold(build: Building, order: Any) -> ColumnElement[bool]:
@@ -17,20 +23,99 @@ def sold(build: Building, order: Any) -> ColumnElement[bool]:
     return build.value(Order, order, "status").not_in([text(status.value) for status in NOT_SOLD])
 
 
+def counted(build: Building, order: Any) -> list[ColumnElement[bool]]:
+    """The conditions under which ``order`` counts: it is seen, sold, and placed in the figure's period."""
+    placed = build.value(Order, order, "placed_at")
+    period = within(placed, build.moment("from"), build.moment("to"))
+    return [*build.seen(Order, order), sold(build, order), *period]
+
+
+def referred(build: Building, entity: type[Row], row: Any, name: str) -> ColumnElement[Any]:
+    """The id at the end of the to-one relation ``name`` where the caller may read it on the row, NULL elsewhere."""
+    return effective(getattr(row, f"{name}_id"), build.sight.treatment(entity, name, row))
+
+
+def shop_day(build: Building, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The day of ``moment`` in the shop's time zone."""
+    return cast(func.timezone(text(build.shop.timezone), moment), Date)
+
+
+def order_day(build: Building, order: Any) -> ColumnElement[Any]:
+    """The day on which ``order`` was placed, in the shop's time zone: that of its exchange rate."""
+    return shop_day(build, build.value(Order, order, "placed_at"))
+
+
 def order_value(build: Building, order: Any) -> ColumnElement[Any]:
     """The total of ``order`` in the shop's currency, at the rate of the day of its placing; NULL without one."""
-    return build.in_shop_currency(build.value(Order, order, "total"), order.currency, order.placed_at)
+    placed = build.value(Order, order, "placed_at")
+    return build.in_shop_currency(build.value(Order, order, "total"), order.currency, placed)
 
 
-def without_rate(orders: Any) -> ColumnElement[Any]:
-    """The note about ``orders``, a subquery of the ``currency`` of each order that was left out for want of a rate."""
-    count = func.count()
+def at_rate(
+    build: Building, amount: ColumnElement[Any], currency: ColumnElement[Any], rate: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    """``amount`` in the shop's currency; NULL where it needs a rate and there is none."""
+    return case((currency == text(build.shop.currency), amount), else_=cast(amount * rate, Numeric))
+
+
+def rate_of(currency: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What one unit of ``currency`` was worth in the shop's on ``day``; NULL where that is not known."""
+    return func.exchange_rate(currency, day, type_=Numeric())
+
+
+def days_of_orders(build: Building, *conditions: ColumnElement[bool]) -> CTE:
+    """The counted orders that meet ``conditions``, with the ``day`` and ``currency`` that their rate goes by."""
+
+    def make() -> CTE:
+        order = build.alias(Order)
+        columns = select(order.id.label("id"), order.currency.label("currency"), order_day(build, order).label("day"))
+        return columns.where(*counted(build, order), *conditions).cte(build.compiler.name())
+
+    return build.once("orders", make)
+
+
+def rates(build: Building, orders: CTE) -> CTE:
+    """The exchange rate of each ``currency`` and ``day`` of ``orders`` that are in another currency than the shop's: it
+    is looked up once for each, not for each order. ``orders`` counts them."""
+
+    def make() -> CTE:
+        columns = orders.c.currency, orders.c.day
+        found = (
+            select(*columns, func.count().label("orders"))
+            .where(orders.c.currency != text(build.shop.currency))
+            .group_by(*columns)
+            .subquery(build.compiler.name())
+        )
+        return select(found, rate_of(found.c.currency, found.c.day).label("rate")).cte(build.compiler.name())
+
+    return build.once("rates", make)
+
+
+def left_out(groups: Any, *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+    """The note about orders that were left out of the amounts for want of an exchange rate: ``groups`` has a
+    ``currency`` and a number of ``orders``. NULL where there are none."""
+    return told(select(groups.c.currency, groups.c.orders).where(*conditions, groups.c.orders > ZERO).subquery())
+
+
+def told(groups: Any) -> ColumnElement[Any]:
+    """The same, about all ``groups``."""
+    count, currencies = func.sum(groups.c.orders), func.array_agg(groups.c.currency.distinct())
+    return select(note_of(count, currencies)).select_from(groups).scalar_subquery()
+
+
+def note_of(orders: ColumnElement[Any], currencies: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same, about so many orders in these currencies."""
     said = func.json_build_object(
         text("code"),
         text("EXCHANGE_RATE_MISSING"),
         text("currencies"),
-        func.array_agg(orders.c.currency.distinct()),
+        currencies,
         text("orders"),
-        count,
+        orders,
     )
-    return select(case((count > 0, said), else_=null())).select_from(orders).scalar_subquery()
+    return case((orders > ZERO, said), else_=null())
+
+
+def needed_of_orders(*more: str) -> Sequence[tuple[type[Row], str]]:
+    """What every figure about sold orders goes by, and ``more`` of their attributes."""
+    return [(Order, name) for name in ("status", "placed_at", *more)]

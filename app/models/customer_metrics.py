@@ -32,7 +32,8 @@ class CustomerMetrics(Row, table=True):
     sold orders as of the last refresh of the analytics: ``exact_revenue`` in the shop's currency without rounding,
     ``revenue`` rounded to its minor units, without the ``unvalued_orders`` that have no exchange rate. ``order_days``
     are the days of the shop's time zone with an order; ``rhythm`` is the median number of days between two of these.
-    With three of them, the customer is due after ``due_at`` and has churned after ``churned_at``.
+    With three of them, the customer is due after ``due_at`` and has churned after ``churned_at``. Whether the customer
+    is ``live``, not deleted, a trigger says.
     """
 
     __tablename__ = "customer_metrics"
@@ -52,6 +53,7 @@ class CustomerMetrics(Row, table=True):
     )
 
     customer_id: UUID = Field(primary_key=True, foreign_key="customers.id", ondelete="CASCADE")
+    live: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
     order_count: int = _count()
     last_order_at: datetime | None = moment()
     sold_orders: int = _count()

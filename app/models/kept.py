@@ -46,12 +46,14 @@ class OrderFact(Row, table=True):
 
     ``day`` is that of ``placed_at`` in the shop's time zone. ``rate`` is the exchange rate of that day, 1 for the
     shop's own currency and NULL where none is known; ``amount`` is the order's total at it, exact, NULL without one.
+    ``lacking`` is the currency that lacks a rate.
     """
 
     __tablename__ = "order_facts"
     __table_args__ = (
         Index("ix_order_facts_day", "day"),
         Index("ix_order_facts_day_unvalued", "day", postgresql_where=text("rate IS NULL")),
+        Index("ix_order_facts_lacking_day", "lacking", "day", postgresql_where=text("lacking IS NOT NULL")),
     )
 
     customer_id: UUID = Field(primary_key=True)
@@ -60,6 +62,7 @@ class OrderFact(Row, table=True):
     day: date
     rate: Decimal | None = Field(default=None, sa_type=Numeric)
     amount: Decimal | None = Field(default=None, sa_type=Numeric)
+    lacking: str | None = words()
 
 
 class SalesBucket(Row, table=True):
@@ -79,8 +82,13 @@ class SalesBucket(Row, table=True):
     unvalued: int
 
 
+NO_PRODUCT = UUID(int=0)
+"""Stands for the product of lines that have none."""
+
+
 class ProductBucket(Row, table=True):
-    """The lines of counted orders that name a product, by DAY and by MONTH of the shop's time zone.
+    """The lines of counted orders by product, by DAY and by MONTH of the shop's time zone; those without a product
+    under ``NO_PRODUCT``.
 
     ``orders`` are different ones; ``amount`` is exact, without the lines of orders that have no rate.
     """
@@ -104,6 +112,21 @@ class CohortBucket(Row, table=True):
     cohort: date = Field(primary_key=True)
     month: date = Field(primary_key=True)
     customers: int
+
+
+class CustomerTotal(Row, table=True):
+    """Adds to the totals of the live customers of a segment and churn state: how many there are, their exact revenue,
+    and the orders that are not in it for want of a rate. Triggers of ``customer_metrics`` write these rows, so the sums
+    over all of them are right at any moment; ``app.analytics.keeping.totals`` adds them up."""
+
+    __tablename__ = "customer_totals"
+
+    id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
+    segment: RfmSegment = choice(RfmSegment)
+    churn_state: ChurnState = choice(ChurnState)
+    customers: int
+    revenue: Decimal = _exact()
+    unvalued_orders: int
 
 
 class MetricCount(Row, table=True):

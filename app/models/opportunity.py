@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Integer, func, literal_column, select
+from sqlalchemy import CheckConstraint, Index, Integer, case, func, literal_column, null, select
 from sqlmodel import Field, Relationship
 
 from app.models.base import (
@@ -39,14 +39,15 @@ def _weighted(row: Any) -> Any:
     return func.round(row.amount * row.probability / 100, func.currency_scale(row.currency, type_=Integer))
 
 
+def rots_before(stage: Any) -> Any:
+    """The moment before which an opportunity came into the open ``stage`` that rots in it now; NULL where none does."""
+    open_ = stage.kind == literal_column(f"'{StageKind.OPEN}'")
+    return case((open_, func.now() - func.make_interval(0, 0, 0, stage.rotting_after_days)), else_=null())
+
+
 def _rotting(row: Any) -> Any:
-    limit = (
-        select(func.make_interval(0, 0, 0, Stage.rotting_after_days))
-        .where(Stage.id == row.stage_id, Stage.kind == literal_column(f"'{StageKind.OPEN}'"))  # type: ignore[arg-type]  # A column, not a value.
-        .correlate_except(Stage)
-        .scalar_subquery()
-    )
-    return func.coalesce(row.stage_entered_at < func.now() - limit, False)
+    limit = select(rots_before(Stage)).where(Stage.id == row.stage_id)
+    return func.coalesce(row.stage_entered_at < limit.correlate_except(Stage).scalar_subquery(), False)
 
 
 class Opportunity(Record, table=True):

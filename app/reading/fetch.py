@@ -59,7 +59,8 @@ class Reader:
         await self.lanes.close()
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> Sequence[Any]:
-        """The caller's present access version and the JSON as bytes, None for null; of a figure, a note in JSON too."""
+        """The caller's present access version and the JSON as bytes, None for null; of a figure, a note and a refusal
+        in JSON too, or None."""
         self.statements += 1
         found: Sequence[Any] = await self.lanes.fetchrow(statement.sql, *arguments)
         return found

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement
 from app.models.base import Row
 from app.reading.read import Root
 
-How = Literal["set", "row", "page"]
-"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand; and
-``page`` is whichever of the two finds the first rows of an order sooner."""
+How = Literal["set", "row", "page", "figure"]
+"""``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand;
+``page`` is whichever of the two finds the first rows of an order sooner; ``figure`` finds all of a table mostly in
+sight: it leaves out what is gone instead of looking for what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Sight(Protocol):
 
     def covers_all(self, entity: type[Row], action: str) -> bool:
         """Whether the caller sees every live row of ``entity`` whose parents live, and ``action`` covers them all."""
+
+    def below(
+        self, entity: type[Row], parent: Any, action: str, attributes: Sequence[str]
+    ) -> ColumnElement[bool] | bool:
+        """On which rows ``parent``, which are visible, every row of ``entity`` below is in sight: it may be read,
+        ``action`` covers it, and so much is readable of it as ``attributes``."""
 
     @property
     def recorded(self) -> Sequence[type[Row]]:

@@ -51,6 +51,16 @@ class ChurnFigure:
 
 
 @strawberry.type
+class SegmentMove:
+    """How many customers were in one segment at the beginning of one month, and in another, or the same, at that of a
+    later one."""
+
+    from_: RfmSegment = strawberry.field(name="from")
+    to: RfmSegment
+    customers: int
+
+
+@strawberry.type
 class ProductFigure:
     """What was sold of one product."""
 

@@ -27,6 +27,7 @@ METRICS = (
     *("rhythm", "due_at", "churned_at", "recency_score", "frequency_score", "monetary_score", "segment"),
     "churn_state",
 )
+NO_PRODUCT = UUID("00000000-0000-0000-0000-000000000000")
 DAY = timedelta(days=1)
 
 
@@ -40,6 +41,7 @@ class Sold:
     day: date
     rate: Fraction | None
     amount: Fraction | None
+    lacking: str | None
 
 
 class PlainShop:
@@ -66,16 +68,17 @@ class PlainShop:
             day = placed_at.astimezone(self.zone).date()
             known = [rate for since, rate in rates[currency] if since <= day]
             rate = Fraction(1) if currency == self.currency else known[-1] if known else None
-            self.sold.append(Sold(id, customer, placed_at, day, rate, None if rate is None else Fraction(total) * rate))
+            amount, lacking = (None, currency) if rate is None else (Fraction(total) * rate, None)
+            self.sold.append(Sold(id, customer, placed_at, day, rate, amount, lacking))
         for order, product, quantity, total in await connection.fetch(
-            "SELECT order_id, product_id, quantity, total FROM order_lines WHERE product_id IS NOT NULL"
+            "SELECT order_id, product_id, quantity, total FROM order_lines"
         ):
-            self.lines[order].append((product, quantity, Fraction(total)))
+            self.lines[order].append((product or NO_PRODUCT, quantity, Fraction(total)))
         return self
 
     def facts(self) -> set[tuple[Any, ...]]:
         """The rows of order_facts."""
-        return {(o.customer, o.id, o.placed_at, o.day, o.rate, o.amount) for o in self.sold}
+        return {(o.customer, o.id, o.placed_at, o.day, o.rate, o.amount, o.lacking) for o in self.sold}
 
     def sales_buckets(self) -> set[tuple[Any, ...]]:
         """The rows of sales_buckets."""
@@ -221,13 +224,18 @@ async def assert_right(
 ) -> None:
     """Fail unless all that is kept is what plain Python makes of the rows."""
     shop = await PlainShop(currency, zone, places).read(connection)
-    columns = "customer_id, order_id, placed_at, day, rate, amount"
+    columns = "customer_id, order_id, placed_at, day, rate, amount, lacking"
     assert await kept(connection, "order_facts", columns) == shop.facts()
     columns = "bucket, start, orders, customers, amount, unvalued"
     assert await kept(connection, "sales_buckets", columns) == shop.sales_buckets()
     columns = "bucket, start, product_id, quantity, orders, amount"
     assert await kept(connection, "product_buckets", columns) == shop.product_buckets()
     assert await kept(connection, "cohort_buckets", "cohort, month, customers") == shop.cohort_buckets()
+    totals = "segment, churn_state, sum({0}), sum({1}), sum({2}) FROM {3} GROUP BY 1, 2 HAVING sum({0}) <> 0"
+    written = totals.format("customers", "revenue", "unvalued_orders", "customer_totals")
+    live = "customer_metrics m JOIN customers c ON c.id = m.customer_id AND c.deleted_at IS NULL"
+    there = totals.format("1", "exact_revenue", "unvalued_orders", live)
+    assert set(await connection.fetch(f"SELECT {written}")) == set(await connection.fetch(f"SELECT {there}"))
     right, rhythm = shop.metrics(as_of)
     rows = await connection.fetch(f"SELECT customer_id, {', '.join(METRICS)} FROM customer_metrics")
     found = {row["customer_id"]: {name: row[name] for name in METRICS} for row in rows}

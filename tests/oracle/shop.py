@@ -698,6 +698,11 @@ async def build_shop(url: str) -> dict[str, UUID]:
             _spares(shop)
             _tokens(shop)
             await _write(connection, shop)
+            # Two months of which there are snapshots, in which nobody had bought.
+            await connection.execute(
+                "INSERT INTO segment_snapshot_months (month, taken_at)"
+                " VALUES ('2026-01-01', '2026-01-01Z'), ('2026-02-01', '2026-02-01Z')"
+            )
             for sequence in ("customer_codes", "order_numbers", "ticket_numbers"):
                 await connection.execute("SELECT setval($1, 1000)", sequence)
     finally:

@@ -6,7 +6,7 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping.literals import literal, literals
 from app.analytics.sold import NOT_SOLD
 
-COLUMNS = ("customer_id", "order_id", "placed_at", "day", "rate", "amount")
+COLUMNS = ("customer_id", "order_id", "placed_at", "day", "rate", "amount", "lacking")
 
 _NOT_SOLD = f"status NOT IN ({literals([status.value for status in NOT_SOLD])})"
 
@@ -34,8 +34,10 @@ def facts(shop: ShopFacts, *, rates: str | None = None, customers: str | None = 
     joined = f"LEFT JOIN {rates} r ON r.currency = o.currency AND r.day = {day} AND NOT {own}" if rates else ""
     limited = f"AND {customers}" if customers else ""
     return f"""
-        SELECT customer_id, order_id, placed_at, day, rate, total * rate AS amount FROM (
-            SELECT o.customer_id, o.id AS order_id, o.placed_at, {day} AS day, o.total,
+        SELECT customer_id, order_id, placed_at, day, rate, total * rate AS amount,
+            CASE WHEN rate IS NULL THEN currency END AS lacking
+        FROM (
+            SELECT o.customer_id, o.id AS order_id, o.placed_at, {day} AS day, o.total, o.currency,
                 CASE WHEN {own} THEN 1 ELSE {rate} END AS rate
             FROM orders o JOIN customers c ON c.id = o.customer_id {joined}
             WHERE o.{_NOT_SOLD} AND c.deleted_at IS NULL {limited}

@@ -11,7 +11,9 @@ from datetime import date
 import asyncpg
 
 from app.analytics.keeping.literals import literals
+from app.models.kept import NO_PRODUCT
 
+_PRODUCT = f"coalesce(product_id, '{NO_PRODUCT}') AS product_id"
 _UNITS = ("day", "week", "month", "quarter", "year")
 _CALENDAR = ", ".join(f"date_trunc('{unit}', day::timestamp)::date AS {unit}" for unit in _UNITS[1:])
 
@@ -57,10 +59,10 @@ def cohorts(daily: str, *, negative: bool = False) -> str:
 def products(source: str) -> str:
     """The rows of ``product_buckets`` by DAY that the facts of ``source`` make."""
     return f"""
-        SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(l.quantity)::bigint AS quantity,
+        SELECT 'DAY' AS bucket, s.day AS start, {_PRODUCT}, sum(l.quantity)::bigint AS quantity,
             count(DISTINCT l.order_id)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
         FROM {source} s JOIN order_lines l ON l.order_id = s.order_id
-        WHERE l.product_id IS NOT NULL GROUP BY 2, 3
+        GROUP BY 2, 3
     """
 
 
@@ -70,8 +72,8 @@ def product_differences(source: str) -> str:
         SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(s.sign * l.quantity)::bigint AS quantity,
             sum(s.sign)::int AS orders, coalesce(sum(s.sign * l.total * s.rate), 0) AS amount
         FROM {source} s CROSS JOIN LATERAL (
-            SELECT product_id, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
-            WHERE order_id = s.order_id AND product_id IS NOT NULL GROUP BY product_id
+            SELECT {_PRODUCT}, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
+            WHERE order_id = s.order_id GROUP BY product_id
         ) l
         GROUP BY 2, 3
     """
