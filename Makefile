@@ -37,6 +37,7 @@ bench: setup ## Measure reads, writes and authentication, and print tables of ra
 	$(VENV)/bin/python -m benchmarks.run
 	$(VENV)/bin/python -m benchmarks.writing
 	$(VENV)/bin/python -m benchmarks.authentication
+	$(VENV)/bin/python -m benchmarks.analytics 10000 100000 1000000
 
 clean: ## Forget the environment and caches (the data in .data stays)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -87,7 +87,15 @@ _CUSTOMERS = f"""
         SELECT id, row_number() OVER (ORDER BY length(email), email) - 1 AS place FROM users WHERE email LIKE 'seller%'
     ) u ON u.place = p.n % 50
 """
-_METRICS = "INSERT INTO customer_metrics (customer_id) SELECT id FROM customers"
+# What the triggers would have made.
+_METRICS = """
+    INSERT INTO customer_metrics (customer_id, order_count, last_order_at)
+    SELECT c.id, coalesce(o.count, 0), o.last FROM customers c LEFT JOIN (
+        SELECT customer_id, count(*) AS count, max(placed_at) AS last FROM orders GROUP BY 1
+    ) o ON o.customer_id = c.id;
+    INSERT INTO customer_totals (segment, churn_state, customers, revenue, unvalued_orders)
+    SELECT segment, churn_state, count(*), 0, 0 FROM customer_metrics GROUP BY 1, 2
+"""
 _SALES = """
     CREATE UNLOGGED TABLE bench_orders AS
     SELECT uuidv7(placed_at - now()) AS id, customer_id, placed_at, currency,
@@ -178,8 +186,8 @@ async def make_shop(connection: asyncpg.Connection, customers: int, console: Con
         definitions = await set_aside(connection, _TABLES)
         steps: Sequence[tuple[str, str]] = (
             *(("people", _PEOPLE), ("products", _PRODUCTS), ("rates", _RATES)),
-            *(("plan", _PLAN.format(customers=customers)), ("customers", _CUSTOMERS), ("metrics", _METRICS)),
-            *(("sales", _SALES), ("lines", _LINES), ("orders", _ORDERS)),
+            *(("plan", _PLAN.format(customers=customers)), ("customers", _CUSTOMERS)),
+            *(("sales", _SALES), ("lines", _LINES), ("orders", _ORDERS), ("metrics", _METRICS)),
             *(("deals", _DEALS), ("opportunities", _OPPORTUNITIES), ("stage changes", _CHANGES), ("tickets", _TICKETS)),
         )
         for name, statement in steps:

@@ -279,3 +279,23 @@ async def test_a_month_gets_its_snapshot_once(connection: asyncpg.Connection) ->
     async with turn(connection):
         await refresh(connection, SHOP, datetime(2024, 2, 1, tzinfo=UTC), pinned=True)
     assert await snapshot_due(connection, SHOP) is None
+
+
+async def test_lines_of_many_days_count_everything_anew(
+    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.analytics.keeping.follow.MOST_DAYS", 2)
+    shop = KeptShop(connection, 13)
+    await shop.open(customers=6, orders=0)
+    orders = [await shop.add_order(status="PAID", placed_at=START + timedelta(days=day)) for day in range(3)]
+    await all_anew(connection, END)
+    await shop.tell()
+    await bring(connection, END)
+    for count in (2, 3):
+        for order in orders[:count]:
+            await shop.set_lines(order)
+            await connection.execute("INSERT INTO analytics_changes (order_id) VALUES ($1)", order)
+        done = await bring(connection, END)
+        assert done is not None
+        assert done.everything == (count == 3)
+        await assert_right(connection, END)

@@ -155,3 +155,22 @@ async def test_the_keeper_follows_within_seconds(office: Office) -> None:
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_a_large_import_counts_everything_anew(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.importing.changes.MOST", 1)
+    connection = await asyncpg.connect(empty_database)
+    desk = Desk(connection, tmp_path)
+    await caught_up(connection)
+    await desk.run("customer", 'system = "shop"\nexternal_id = "{id}"\n[fields]\nname = "{id}"\n', "id\nC\nD\n")
+    order = (
+        'system = "shop"\nexternal_id = "{id}"\n[fields]\ncustomer = "{id}"\ncurrency = "EUR"\nstatus = "paid"\n'
+        'placed_at = "2024-01-01"\n'
+    )
+    await desk.run("order", order, "id\nC\nD\n", dry_run=True)
+    assert await caught_up(connection) is None
+    await desk.run("order", order, "id\nC\nD\n")
+    assert await caught_up(connection) == Followed(0, everything=True)
+    await connection.close()

@@ -30,7 +30,7 @@ REST = timedelta(seconds=60)
 """Where nothing happens, the metrics are brought forward this often."""
 
 MOST_DAYS = 90
-"""With lines changed on more days than this, the products of all days are counted anew."""
+"""With lines changed on more days than this, everything is counted anew."""
 
 _MOST_RATES = 2_000
 _CUSTOMER_ACTIONS = ("delete", "restore", "merge", "unmerge")
@@ -148,14 +148,16 @@ async def _count(connection: asyncpg.Connection, state: State, shop: ShopFacts, 
             return None
         if changed:
             await connection.execute("ANALYZE kept_changed")
-            await _move(connection, shop)
+            if not await _move(connection, shop):
+                return None
         await connection.execute("DELETE FROM analytics_changes WHERE NOT counted")
         await write_followed(connection, shop, position, now)
     return changed
 
 
-async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
-    """Take away what was counted of ``kept_changed``, and add what is there now."""
+async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> bool:
+    """Take away what was counted of ``kept_changed``, and add what is there now; False, and nothing done, where lines
+    have changed on too many days."""
     these = "customer_id IN (SELECT customer_id FROM kept_changed)"
     names = ", ".join(COLUMNS)
     await connection.execute(
@@ -168,6 +170,8 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
             "SELECT DISTINCT b.day FROM analytics_changes q JOIN kept_before b ON b.order_id = q.order_id"
         )
     ]
+    if len(days) > MOST_DAYS:
+        return False
     # Facts that are the same before and after need not be touched.
     only = f"SELECT {names} FROM {{0}} EXCEPT ALL SELECT {names} FROM {{1}}"
     await connection.execute(
@@ -190,12 +194,9 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
         await connection.execute(
             "INSERT INTO analytics_changes (customer_id, counted) SELECT DISTINCT customer_id, true FROM kept_moved"
         )
-    if len(days) > MOST_DAYS:
-        days = [
-            row[0] for row in await connection.fetch("SELECT day FROM order_facts UNION SELECT day FROM kept_before")
-        ]
     if days:
         await rollups.count_products_anew(connection, days)
+    return True
 
 
 async def _roll(connection: asyncpg.Connection, some_lines: bool) -> None:
@@ -334,19 +335,24 @@ async def _judge(connection: asyncpg.Connection, before: Standing, after: Standi
     candidates = [
         "SELECT customer_id FROM kept_renewed",
         *_between("last_sold_at", before.recency, after.recency),
-        *_between("sold_orders", before.frequency, after.frequency),
         *_between("exact_revenue", before.monetary, after.monetary),
         *_passed(before, after),
     ]
     await connection.execute(f"CREATE TEMP TABLE kept_candidates ON COMMIT DROP AS {' UNION '.join(candidates)}")
+    if frequent := _between("sold_orders", before.frequency, after.frequency):
+        # That is seldom, and concerns many: there is no index for it.
+        await connection.execute("SET LOCAL enable_seqscan = on")
+        await connection.execute(f"INSERT INTO kept_candidates {' UNION '.join(frequent)}")
+        await connection.execute("SET LOCAL enable_seqscan = off")
     await connection.execute("ANALYZE kept_candidates")
     judged = metrics.judged("m", after)
     present, right = ", ".join(f"m.{name}" for name in judged), ", ".join(judged.values())
     await connection.execute(
         f"""
         CREATE TEMP TABLE kept_wrong ON COMMIT DROP AS
-        SELECT m.customer_id FROM customer_metrics m JOIN kept_candidates c ON c.customer_id = m.customer_id
-        WHERE ROW({present}) IS DISTINCT FROM ROW({right})
+        SELECT m.customer_id FROM customer_metrics m
+        WHERE m.customer_id IN (SELECT customer_id FROM kept_candidates)
+            AND ROW({present}) IS DISTINCT FROM ROW({right})
         """
     )
     await connection.execute("ANALYZE kept_wrong")

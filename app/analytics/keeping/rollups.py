@@ -61,7 +61,8 @@ def products(source: str) -> str:
     return f"""
         SELECT 'DAY' AS bucket, s.day AS start, {_PRODUCT}, sum(l.quantity)::bigint AS quantity,
             count(DISTINCT l.order_id)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
-        FROM {source} s JOIN order_lines l ON l.order_id = s.order_id GROUP BY 2, 3
+        FROM {source} s JOIN order_lines l ON l.order_id = s.order_id
+        GROUP BY 2, 3
     """
 
 
