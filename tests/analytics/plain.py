@@ -154,7 +154,7 @@ def differences(found: Any, expected: Any, path: str = "") -> Iterator[str]:
     elif isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
         for number, (one, other) in enumerate(zip(found, expected, strict=True)):
             yield from differences(one, other, f"{path}[{number}]")
-    elif isinstance(expected, Fraction) and isinstance(found, int | float):
+    elif isinstance(expected, Fraction | float) and isinstance(found, int | float):
         slack = 1e-3 if path.endswith("averageDaysInStage") else 1e-9
         if not math.isclose(found, expected, rel_tol=1e-9, abs_tol=slack):
             yield f"{path}: {found} is not {float(expected)}"

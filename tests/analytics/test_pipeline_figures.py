@@ -56,7 +56,7 @@ class Shop:
 
     def __init__(self, api: Api, users: dict[str, UUID], rows: Any, rates: Any, zone: str) -> None:
         self.api, self.users, self.rows, self.rates, self.zone = api, users, rows, rates, zone
-        self.currency = "EUR"
+        self.currency, self.url = "EUR", ""
         self._known: dict[str, Plain] = {}
 
     def plain(self, user: str) -> Plain:

@@ -8,8 +8,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.analytics.building import ShopFacts
+from app.analytics.keeping.refresh import refresh
 from app.importing import import_preset, preset_names
-from tests.analytics.plain import load_plain
+from tests.analytics.plain import differences, load_plain
+from tests.analytics.plain_sales import EVER, Facts, Figures, metrics_of, read_facts
 from tests.analytics.test_pipeline_figures import (
     Shop,
     same_forecast,
@@ -60,6 +63,7 @@ async def shop(server: Server, migrated: str, tmp_path_factory: pytest.TempPathF
     for row in await connection.fetch(PEOPLE):
         people.setdefault(row["role"], []).append(row["id"])
     await connection.execute(OWNERS, people["SALES"][0], people["SALES"][-1])
+    await refresh(connection, ShopFacts("USD", ZONE), AS_OF, pinned=True)
     await connection.execute("ANALYZE")
     await connection.close()
     rows, rates = await load_plain(url)
@@ -71,12 +75,13 @@ async def shop(server: Server, migrated: str, tmp_path_factory: pytest.TempPathF
     users = {"admin": admin, "manager": manager, "seller": people["SALES"][0], "support": people["SUPPORT"][0]}
     async with open_api(url, shop_currency="USD", shop_timezone=ZONE, read_pool=2) as api:
         found = Shop(api, users, rows, rates, ZONE)
-        found.currency = "USD"
+        found.currency, found.url = "USD", url
         yield found
     await server.drop(url)
 
 
 SELLING = ("admin", "manager", "seller")
+AS_OF = datetime(2018, 9, 1, 12, tzinfo=UTC)
 YEAR = (datetime(2017, 1, 1, 3, tzinfo=UTC), datetime(2017, 7, 1, tzinfo=UTC))
 
 
@@ -108,3 +113,49 @@ async def test_the_forecast(shop: Shop, user: str) -> None:
 async def test_tickets(shop: Shop, user: str) -> None:
     await same_tickets(shop, user, "MONTH", None, None)
     await same_tickets(shop, user, "WEEK", datetime(2023, 3, 1, tzinfo=UTC), datetime(2023, 9, 1, tzinfo=UTC))
+
+
+SALES = """query($from: DateTime, $to: DateTime) { analytics {
+  revenue(from: $from, to: $to) {
+    start end orders customers revenue { amount currency } averageOrderValue { amount currency } }
+  days: revenue(from: $from, to: $to, bucket: DAY, timezone: "Europe/Berlin") {
+    start end orders customers revenue { amount currency } averageOrderValue { amount currency } }
+  topProducts(first: 50, from: $from, to: $to) { product { id } quantity orders revenue { amount currency } }
+  most: topProducts(by: QUANTITY, from: $from, to: $to) {
+    product { id } quantity orders revenue { amount currency } }
+  categories(from: $from, to: $to) { category quantity revenue { amount currency } share }
+  retention(months: 18, from: $from, to: $to) { month size retained }
+  rfm { segment customers revenue { amount currency } share }
+  churn { state customers revenue { amount currency } }
+} }"""
+
+
+@pytest.fixture(scope="module")
+async def facts(shop: Shop) -> Facts:
+    return await read_facts(shop.url, "USD", ZONE)
+
+
+@pytest.mark.parametrize("user", SELLING)
+async def test_sales(shop: Shop, facts: Facts, user: str) -> None:
+    plain, metrics = Figures(facts, shop.users[user]), metrics_of(facts, AS_OF)
+    for period in (EVER, (datetime(2017, 11, 1, 2, tzinfo=UTC), datetime(2018, 2, 10, tzinfo=UTC))):
+        start, end = period
+        given = {"from": start and start.isoformat(), "to": end and end.isoformat()}
+        answer = await shop.api.post(SALES, given, user=shop.users[user])
+        assert "errors" not in answer, answer
+        found, expected = (
+            answer["data"]["analytics"],
+            {
+                "revenue": plain.revenue("MONTH", period),
+                "days": plain.revenue("DAY", period, "Europe/Berlin"),
+                "topProducts": plain.top_products("REVENUE", 50, period),
+                "most": plain.top_products("QUANTITY", 10, period),
+                "categories": plain.categories(period),
+                "retention": plain.retention(18, period),
+                "rfm": plain.rfm(metrics),
+                "churn": plain.churn(metrics),
+            },
+        )
+        assert not list(differences(found, expected))
+        assert found["rfm"][0]["customers"] > 0
+        assert len(found["topProducts"]) == 50
