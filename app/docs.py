@@ -43,6 +43,7 @@ _KINDS = {
     "integer": "whole number",
     "boolean": "yes or no",
     "money": "amount",
+    "rate": "rate, more than 0, with 10 decimals at most",
     "date": "date",
     "time": "time",
     "tags": "tags",
@@ -243,8 +244,8 @@ def _imports(_: Any) -> str:
         aim = target(name)
         known = [f"`{aim.natural_key}`"] if aim.natural_key else []
         known += ["external id"] if aim.has_references else []
-        if name == "order-line":
-            known = ["`order` and `position`"]
+        if aim.composite_key:
+            known = [" and ".join(f"`{each}`" for each in aim.composite_key)]
         rows = [
             (f"`{field.name}`", _imported(field), "yes" if field.required else "")
             for field in sorted(aim.fields.values(), key=lambda each: not each.required)

@@ -53,6 +53,7 @@ _WAYS = {
     "Stage": (("Stage",), "stages { %s }"),
     "Team": (("Team",), "teams { %s }"),
     "SlaPolicy": (("SlaPolicy",), "slaPolicy { %s }"),
+    "ExchangeRate": (("ExchangeRate",), "exchangeRates { %s }"),
     "Role": (("Role",), "roles { %s }"),
     "StageChange": (("Opportunity", "StageChange"), "opportunities(first: 3) { nodes { stageChanges { %s } } }"),
     "OrderLine": (("Order", "OrderLine"), "orders(first: 3) { nodes { lines { %s } } }"),
@@ -157,6 +158,7 @@ def selection(entity: str, field: str, inner: str = "id") -> str:
     if not is_object_type(named):
         return field
     parts = {"Money": "amount currency", "Grant": "entity action fields { field access }", "ExternalRef": "system id"}
+    parts["RfmScores"] = "recency frequency monetary"
     return f"{field} {{ {parts.get(named.name, inner)} }}"
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from tests.connecting import Where, connected
 
@@ -24,6 +24,7 @@ TABLES = {
     "Ticket": "tickets",
     "TicketComment": "ticket_comments",
     "SlaPolicy": "sla_policies",
+    "ExchangeRate": "exchange_rates",
     "User": "users",
     "Team": "teams",
     "Role": "roles",
@@ -46,6 +47,7 @@ PREFIXES = {
     "Ticket": "tkt",
     "TicketComment": "cmt",
     "SlaPolicy": "sla",
+    "ExchangeRate": "",
     "User": "usr",
     "Team": "tm",
     "Role": "rol",
@@ -161,6 +163,8 @@ class Rows:
     """All rows, by entity and id."""
 
     def __init__(self, tables: dict[str, list[Row]]) -> None:
+        for rate in tables.get("ExchangeRate", ()):
+            rate.id = uuid5(UUID(int=0), f"{rate.currency} {rate.day}")  # It has none in the database.
         self.by_id = {entity: {row.id: row for row in rows} for entity, rows in tables.items()}
         self._children: dict[tuple[str, str], dict[UUID, list[Row]]] = {}
         self.rights = ""

@@ -88,6 +88,8 @@ class Deed:
     recorded: tuple[str, str] | None = None
     deleted: bool = False
     events: int = 1
+    posted: bool = True
+    """Whether its events go to the outbox: those of records do."""
     settings: dict[str, Any] = field(default_factory=dict)
 
     def grant(self, role: str) -> Rule | None:
