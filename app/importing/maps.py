@@ -44,7 +44,8 @@ A map is a TOML file::
 
 Fields left out are not touched on records that exist. Natural keys are a team's, role's and stage's ``name``, a user's
 ``email``, a product's ``sku``, a customer's ``code``, an order's or ticket's ``number``; an order line is known by its
-order and position, an exchange rate by its currency and day. A record found by its natural key receives the row's external id.
+order and position, an exchange rate by its currency and day. A record found by its natural key receives the row's
+external id.
 
 What the map leaves out is worked out: an opportunity's probability follows its stage and its amount and currency are
 those of its product; ``first_stage`` is the stage in which it was opened, so that its history has two steps; an order's

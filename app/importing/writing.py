@@ -54,10 +54,11 @@ def _insert(resolution: Resolution) -> str:
     identity = ["id"] if resolution.target.has_ids else []
     own = ["version"] if resolution.target.versioned else []
     dated = [name for name in ("created_at", "updated_at") if resolution.target.dated and f'"{name}"' not in columns]
+    values = [*("f._id" for _ in identity), *("1" for _ in own), *("now()" for _ in dated)]
+    values += [f"f.{column}" for column in columns]
     return (
         f"INSERT INTO {resolution.target.table} ({', '.join([*identity, *own, *dated, *columns])})"
-        f" SELECT {', '.join([*(f'f._{c}' for c in identity), *('1' for _ in own), *('now()' for _ in dated), *(f'f.{c}' for c in columns)])}"
-        f" FROM {FOUND} f WHERE f._is_new AND {GOOD} ORDER BY f._line"
+        f" SELECT {', '.join(values)} FROM {FOUND} f WHERE f._is_new AND {GOOD} ORDER BY f._line"
     )
 
 
