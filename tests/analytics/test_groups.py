@@ -70,6 +70,12 @@ def agrees(found: Any, expected: Any) -> bool:
     return bool(found == expected) and type(found) is type(expected)
 
 
+def _first(found: Any, expected: Any) -> Any:
+    """The first groups that differ, or all that is told."""
+    pairs = zip(found["groups"], expected["groups"], strict=False)
+    return next((pair for pair in pairs if not agrees(*pair)), (found, expected))
+
+
 def check(both: Both, who: str, asked: Asked, *, fast: bool = False) -> None:
     """The answer must be that of plain Python."""
     schema = both.shop.oracle.schema
@@ -85,7 +91,7 @@ def check(both: Both, who: str, asked: Asked, *, fast: bool = False) -> None:
         return
     assert "errors" not in answer, (answer, document, asked.variables)
     expected, note = plain.answer(meant)
-    assert agrees(answer["data"], {"found": expected}), (who, asked, answer["data"], expected)
+    assert agrees(answer["data"], {"found": expected}), (_first(answer["data"]["found"], expected), who, asked)
     notes = answer["extensions"].get("notes", [])
     assert notes == ([{"path": ["found"], **note}] if note else []), (who, asked)
 
