@@ -26,7 +26,7 @@ from tests.nasty_shop import Shop
 BUILT_IN = (
     *("admin", "auditor", "manager_north", "sales_north", "support_north", "marketing", "analyst", "integration"),
 )
-EXAMPLES = int(os.environ.get("RAPPORT_GROUP_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("RAPPORT_GROUP_EXAMPLES", "40"))
 
 
 class Both:
@@ -70,6 +70,12 @@ def agrees(found: Any, expected: Any) -> bool:
     return bool(found == expected) and type(found) is type(expected)
 
 
+def _first(found: Any, expected: Any) -> Any:
+    """The first groups that differ, or all that is told."""
+    pairs = zip(found["groups"], expected["groups"], strict=False)
+    return next((pair for pair in pairs if not agrees(*pair)), (found, expected))
+
+
 def check(both: Both, who: str, asked: Asked, *, fast: bool = False) -> None:
     """The answer must be that of plain Python."""
     schema = both.shop.oracle.schema
@@ -85,7 +91,7 @@ def check(both: Both, who: str, asked: Asked, *, fast: bool = False) -> None:
         return
     assert "errors" not in answer, (answer, document, asked.variables)
     expected, note = plain.answer(meant)
-    assert agrees(answer["data"], {"found": expected}), (who, asked, answer["data"], expected)
+    assert agrees(answer["data"], {"found": expected}), (_first(answer["data"]["found"], expected), who, asked)
     notes = answer["extensions"].get("notes", [])
     assert notes == ([{"path": ["found"], **note}] if note else []), (who, asked)
 
@@ -130,10 +136,9 @@ def together(asked: Sequence[Asked]) -> Iterator[Asked]:
     shown = [pair for each in asked for pair in each.shown]
     order = [term for each in asked for term in each.order]
     having = [each.having for each in asked if each.having]
-    for at in range(0, max(len(keys), 1), 4):
+    yield Asked(asked[0].entity, keys[:1], shown, having={"or": having}, order=order[:10])
+    for at in range(0, len(keys), 4):
         yield Asked(asked[0].entity, keys[at : at + 4], shown[:2], order=order[:1])
-    for at in range(0, max(len(order), 1), 10):
-        yield Asked(asked[0].entity, keys[:1], shown, having={"or": having}, order=order[at : at + 10])
 
 
 @pytest.mark.parametrize("entity", ROOTS)
@@ -212,7 +217,7 @@ def test_what_is_readable_on_some_rows_only_is_nothing_on_the_others(both: Both)
 def test_a_related_row_that_is_not_seen_is_no_key(both: Both) -> None:
     for who in ("partner", "clerk", "sales_north", "manager_south"):
         for entity, key in (("Ticket", "order"), ("Ticket", "assignee"), ("Order", "opportunity")):
-            check(both, who, Asked(entity, keys=[(key, None)], shown=[("countDistinct", key)]))
+            check(both, who, Asked(entity, keys=[(key, None)], shown=[("countDistinct", key)]), fast=True)
 
 
 # What cannot be asked
@@ -453,7 +458,8 @@ def test_an_average_is_rounded_once(both: Both) -> None:
     assert rounded(sum(amounts, Fraction(0)) / 2, 2) == "50000000000000.00"
     for entity, name in (("Order", "total"), ("Order", "shippingFee"), ("Opportunity", "amount")):
         for key in ("customer", "customerCity", "currency"):
-            check(both, "admin", Asked(entity, [(key, None)], [("average", name), ("sum", name)], first=1000))
+            asked = Asked(entity, [(key, None)], [("average", name), ("sum", name)], first=1000)
+            check(both, "admin", asked, fast=True)
 
 
 # Names
