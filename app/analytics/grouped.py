@@ -47,13 +47,14 @@ from app.analytics.periods import local_start, moment_of
 from app.analytics.showing import shown_column
 from app.models import Opportunity
 from app.models.base import Row
+from app.models.computed import Kept
 from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, listed
 from app.reading.correlation import own
 from app.reading.cursors import CursorKeys
 from app.reading.printing import effective
 from app.reading.read import All, AnyOf, Compare, Constant, Filter, IsNull, MoneyField, Not
-from app.reading.relations import relation
+from app.reading.relations import kept_of, relation
 from app.reading.sight import Sight
 
 _DIGITS: ColumnElement[Any] = literal_column("40")
@@ -107,7 +108,9 @@ class _Joined:
         if found.attribute is not None:
             row = self._at(found.steps)
             treatment = self._build.sight.treatment(found.entity, read_as(found.entity, found.attribute), row)
-            return effective(getattr(row, found.attribute), treatment)
+            kept = kept_of(found.entity, found.attribute)
+            value = getattr(row, found.attribute) if kept is None else kept.value(self._beside(found.steps, kept))
+            return effective(value, treatment)
         near, (entity, name) = self._at(found.steps[:-1]), found.steps[-1]
         if not self._seen(entity, name, near, self._build.alias(found.entity)):
             ((here, _),) = relation(entity, name).pairs
@@ -139,6 +142,15 @@ class _Joined:
             found = relation(entity, name)
             far = self._far[names] = self._build.alias(found.target)
             self._joins.append((far, and_(*found.link(near, far), *self._seen(entity, name, near, far))))
+        return self._far[names]
+
+    def _beside(self, steps: tuple[tuple[type[Row], str], ...], kept: Kept) -> Any:
+        """The row in which is kept what is known of the one at the end of ``steps``: there always is one."""
+        names = (*(name for _, name in steps), f"#{kept.table.__tablename__}")
+        if names not in self._far:
+            row = self._at(steps)
+            beside = self._far[names] = self._build.alias(kept.table)
+            self._joins.append((beside, getattr(beside, kept.key) == row.id))
         return self._far[names]
 
     def _seen(self, entity: type[Row], name: str, near: Any, far: Any) -> list[ColumnElement[bool]]:

@@ -146,6 +146,10 @@ async def _move(connection: asyncpg.Connection) -> None:
             f" WHERE t.id = {table}.id AND n % 5 > 0 AND {table}.{column} IS NOT NULL",
             moments,
         )
+    await connection.execute(
+        "UPDATE customer_metrics m SET last_order_at = (SELECT max(placed_at) FROM orders o"
+        " WHERE o.customer_id = m.customer_id)"
+    )
 
 
 async def _grant(connection: asyncpg.Connection, role: UUID, entity: str, action: str, rows: str, fields: Any) -> None:

@@ -273,8 +273,8 @@ class Plain:
     def _print(self, entity: str, function: str, name: str, value: Any) -> Any:
         if value is None or function == "countDistinct":
             return value
-        if name in AMOUNTS[entity]:
-            return {"amount": rounded(value, minor_units("EUR")), "currency": "EUR"}
+        if name in AMOUNTS[entity] or (entity, name) == ("Customer", "revenue"):
+            return {"amount": rounded(Fraction(value), minor_units("EUR")), "currency": "EUR"}
         return float(value) if isinstance(value, Fraction) else _printed(value)
 
 

@@ -6,9 +6,9 @@ from enum import Enum
 import strawberry
 from strawberry import UNSET
 
-from schema.types.common import OrderDirection
-from schema.types.enums import CustomerKind, CustomerStatus, CustomerTier, TimeBucket
-from schema.types.filters import DateTimeFilter, IntFilter
+from schema.types.common import Money, OrderDirection
+from schema.types.enums import ChurnState, CustomerKind, CustomerStatus, CustomerTier, RfmSegment, TimeBucket
+from schema.types.filters import DateTimeFilter, DecimalFilter, IntFilter
 from schema.types.team import Team
 from schema.types.user import User
 
@@ -27,6 +27,11 @@ class CustomerGroupField(Enum):
     COUNTRY = "country"
     OWNER = "owner"
     OWNER_TEAM = "owner_team"
+    RFM_SEGMENT = "rfm_segment"
+    CHURN_STATE = "churn_state"
+    ORDER_COUNT = "order_count"
+    LAST_ORDER_AT = "last_order_at"
+    EXPECTED_NEXT_ORDER_AT = "expected_next_order_at"
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
 
@@ -54,14 +59,41 @@ class CustomerGroupKey:
     country: str | None
     owner: User | None
     owner_team: Team | None
+    rfm_segment: RfmSegment | None
+    churn_state: ChurnState | None
+    order_count: int | None
+    last_order_at: datetime | None
+    expected_next_order_at: datetime | None
     created_at: datetime | None
     updated_at: datetime | None
+
+
+@strawberry.type
+class CustomerSum:
+    """The sums of a group, 0 where there is nothing to add. Amounts are in the shop's currency."""
+
+    revenue: Money
+    order_count: float
+
+
+@strawberry.type
+class CustomerAverage:
+    """The averages of a group, of the values that are there; null where none is."""
+
+    revenue: Money | None
+    order_count: float | None
+    days_between_orders: float | None
 
 
 @strawberry.type
 class CustomerExtremes:
     """The least or the greatest values of a group; null where none is there."""
 
+    revenue: Money | None
+    order_count: int | None
+    days_between_orders: float | None
+    last_order_at: datetime | None
+    expected_next_order_at: datetime | None
     created_at: datetime | None
     updated_at: datetime | None
 
@@ -85,6 +117,8 @@ class CustomerGroup:
 
     key: CustomerGroupKey
     count: int
+    sum: CustomerSum
+    average: CustomerAverage
     min: CustomerExtremes
     max: CustomerExtremes
     count_distinct: CustomerCountDistinct
@@ -99,9 +133,31 @@ class CustomerAggregate:
 
 
 @strawberry.input
+class CustomerSumHaving:
+    """Conditions on sums, before they are rounded."""
+
+    revenue: DecimalFilter | None = UNSET
+    order_count: DecimalFilter | None = UNSET
+
+
+@strawberry.input
+class CustomerAverageHaving:
+    """Conditions on averages, before they are rounded."""
+
+    revenue: DecimalFilter | None = UNSET
+    order_count: DecimalFilter | None = UNSET
+    days_between_orders: DecimalFilter | None = UNSET
+
+
+@strawberry.input
 class CustomerExtremesHaving:
     """Conditions on least or greatest values."""
 
+    revenue: DecimalFilter | None = UNSET
+    order_count: IntFilter | None = UNSET
+    days_between_orders: DecimalFilter | None = UNSET
+    last_order_at: DateTimeFilter | None = UNSET
+    expected_next_order_at: DateTimeFilter | None = UNSET
     created_at: DateTimeFilter | None = UNSET
     updated_at: DateTimeFilter | None = UNSET
 
@@ -127,6 +183,8 @@ class CustomerHaving:
     or_: list["CustomerHaving"] | None = strawberry.field(name="or", default=UNSET)
     not_: "CustomerHaving | None" = strawberry.field(name="not", default=UNSET)
     count: IntFilter | None = UNSET
+    sum: CustomerSumHaving | None = UNSET
+    average: CustomerAverageHaving | None = UNSET
     min: CustomerExtremesHaving | None = UNSET
     max: CustomerExtremesHaving | None = UNSET
     count_distinct: CustomerCountDistinctHaving | None = UNSET
@@ -146,14 +204,41 @@ class CustomerKeyOrder:
     country: OrderDirection | None = UNSET
     owner: OrderDirection | None = UNSET
     owner_team: OrderDirection | None = UNSET
+    rfm_segment: OrderDirection | None = UNSET
+    churn_state: OrderDirection | None = UNSET
+    order_count: OrderDirection | None = UNSET
+    last_order_at: OrderDirection | None = UNSET
+    expected_next_order_at: OrderDirection | None = UNSET
     created_at: OrderDirection | None = UNSET
     updated_at: OrderDirection | None = UNSET
+
+
+@strawberry.input
+class CustomerSumOrder:
+    """An order by one sum."""
+
+    revenue: OrderDirection | None = UNSET
+    order_count: OrderDirection | None = UNSET
+
+
+@strawberry.input
+class CustomerAverageOrder:
+    """An order by one average."""
+
+    revenue: OrderDirection | None = UNSET
+    order_count: OrderDirection | None = UNSET
+    days_between_orders: OrderDirection | None = UNSET
 
 
 @strawberry.input
 class CustomerExtremesOrder:
     """An order by one least or greatest value."""
 
+    revenue: OrderDirection | None = UNSET
+    order_count: OrderDirection | None = UNSET
+    days_between_orders: OrderDirection | None = UNSET
+    last_order_at: OrderDirection | None = UNSET
+    expected_next_order_at: OrderDirection | None = UNSET
     created_at: OrderDirection | None = UNSET
     updated_at: OrderDirection | None = UNSET
 
@@ -177,6 +262,8 @@ class CustomerGroupOrder:
 
     key: CustomerKeyOrder | None = UNSET
     count: OrderDirection | None = UNSET
+    sum: CustomerSumOrder | None = UNSET
+    average: CustomerAverageOrder | None = UNSET
     min: CustomerExtremesOrder | None = UNSET
     max: CustomerExtremesOrder | None = UNSET
     count_distinct: CustomerCountDistinctOrder | None = UNSET

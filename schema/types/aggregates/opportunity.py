@@ -9,7 +9,7 @@ from strawberry import UNSET
 from schema.types.common import Money, OrderDirection
 from schema.types.contact import Contact
 from schema.types.customer import Customer
-from schema.types.enums import CustomerKind, CustomerStatus, CustomerTier, StageKind, TimeBucket
+from schema.types.enums import ChurnState, CustomerKind, CustomerStatus, CustomerTier, RfmSegment, StageKind, TimeBucket
 from schema.types.filters import DateFilter, DateTimeFilter, DecimalFilter, IntFilter
 from schema.types.product import Product
 from schema.types.stage import Stage
@@ -46,6 +46,8 @@ class OpportunityGroupField(Enum):
     CUSTOMER_CITY = "customer_city"
     CUSTOMER_REGION = "customer_region"
     CUSTOMER_COUNTRY = "customer_country"
+    CUSTOMER_RFM_SEGMENT = "customer_rfm_segment"
+    CUSTOMER_CHURN_STATE = "customer_churn_state"
     CUSTOMER_OWNER = "customer_owner"
     CUSTOMER_OWNER_TEAM = "customer_owner_team"
 
@@ -88,6 +90,8 @@ class OpportunityGroupKey:
     customer_city: str | None
     customer_region: str | None
     customer_country: str | None
+    customer_rfm_segment: RfmSegment | None
+    customer_churn_state: ChurnState | None
     customer_owner: User | None
     customer_owner_team: Team | None
 
@@ -250,6 +254,8 @@ class OpportunityKeyOrder:
     customer_city: OrderDirection | None = UNSET
     customer_region: OrderDirection | None = UNSET
     customer_country: OrderDirection | None = UNSET
+    customer_rfm_segment: OrderDirection | None = UNSET
+    customer_churn_state: OrderDirection | None = UNSET
     customer_owner: OrderDirection | None = UNSET
     customer_owner_team: OrderDirection | None = UNSET
 

@@ -8,7 +8,15 @@ from strawberry import UNSET
 
 from schema.types.common import Money, OrderDirection
 from schema.types.customer import Customer
-from schema.types.enums import CustomerKind, CustomerStatus, CustomerTier, OrderStatus, TimeBucket
+from schema.types.enums import (
+    ChurnState,
+    CustomerKind,
+    CustomerStatus,
+    CustomerTier,
+    OrderStatus,
+    RfmSegment,
+    TimeBucket,
+)
 from schema.types.filters import DateTimeFilter, DecimalFilter, IntFilter
 from schema.types.opportunity import Opportunity
 from schema.types.product import Product
@@ -47,6 +55,8 @@ class OrderGroupField(Enum):
     CUSTOMER_CITY = "customer_city"
     CUSTOMER_REGION = "customer_region"
     CUSTOMER_COUNTRY = "customer_country"
+    CUSTOMER_RFM_SEGMENT = "customer_rfm_segment"
+    CUSTOMER_CHURN_STATE = "customer_churn_state"
     CUSTOMER_OWNER = "customer_owner"
     CUSTOMER_OWNER_TEAM = "customer_owner_team"
 
@@ -90,6 +100,8 @@ class OrderGroupKey:
     customer_city: str | None
     customer_region: str | None
     customer_country: str | None
+    customer_rfm_segment: RfmSegment | None
+    customer_churn_state: ChurnState | None
     customer_owner: User | None
     customer_owner_team: Team | None
 
@@ -260,6 +272,8 @@ class OrderKeyOrder:
     customer_city: OrderDirection | None = UNSET
     customer_region: OrderDirection | None = UNSET
     customer_country: OrderDirection | None = UNSET
+    customer_rfm_segment: OrderDirection | None = UNSET
+    customer_churn_state: OrderDirection | None = UNSET
     customer_owner: OrderDirection | None = UNSET
     customer_owner_team: OrderDirection | None = UNSET
 

@@ -10,10 +10,12 @@ from schema.types.common import OrderDirection
 from schema.types.contact import Contact
 from schema.types.customer import Customer
 from schema.types.enums import (
+    ChurnState,
     CustomerKind,
     CustomerStatus,
     CustomerTier,
     OrderStatus,
+    RfmSegment,
     TicketChannel,
     TicketKind,
     TicketPriority,
@@ -60,6 +62,8 @@ class TicketGroupField(Enum):
     CUSTOMER_CITY = "customer_city"
     CUSTOMER_REGION = "customer_region"
     CUSTOMER_COUNTRY = "customer_country"
+    CUSTOMER_RFM_SEGMENT = "customer_rfm_segment"
+    CUSTOMER_CHURN_STATE = "customer_churn_state"
     CUSTOMER_OWNER = "customer_owner"
     CUSTOMER_OWNER_TEAM = "customer_owner_team"
 
@@ -107,6 +111,8 @@ class TicketGroupKey:
     customer_city: str | None
     customer_region: str | None
     customer_country: str | None
+    customer_rfm_segment: RfmSegment | None
+    customer_churn_state: ChurnState | None
     customer_owner: User | None
     customer_owner_team: Team | None
 
@@ -262,6 +268,8 @@ class TicketKeyOrder:
     customer_city: OrderDirection | None = UNSET
     customer_region: OrderDirection | None = UNSET
     customer_country: OrderDirection | None = UNSET
+    customer_rfm_segment: OrderDirection | None = UNSET
+    customer_churn_state: OrderDirection | None = UNSET
     customer_owner: OrderDirection | None = UNSET
     customer_owner_team: OrderDirection | None = UNSET
 
