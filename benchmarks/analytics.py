@@ -75,6 +75,16 @@ _CHANGE = """
     INSERT INTO outbox (event_id, at, action, entity, record_id, fields)
     SELECT gen_random_uuid(), now(), 'refund', 'Order', id, '{{}}' FROM changed
 """
+# As before the first start.
+_FORGET = """
+    TRUNCATE order_facts, sales_buckets, product_buckets, cohort_buckets, metric_counts;
+    UPDATE analytics_state SET built = false, whole = false;
+    UPDATE customer_metrics SET sold_orders = 0, exact_revenue = 0, revenue = 0, unvalued_orders = 0,
+        first_sold_at = NULL, last_sold_at = NULL, order_days = 0, rhythm = NULL, due_at = NULL, churned_at = NULL,
+        recency_score = NULL, frequency_score = NULL, monetary_score = NULL, segment = 'PROSPECTS',
+        churn_state = 'NEVER_BOUGHT'
+    WHERE sold_orders > 0
+"""
 _PLACE = """
     WITH these AS (SELECT id FROM ({some}) s ORDER BY random() LIMIT $1), made AS (
         INSERT INTO orders (id, customer_id, status, currency, subtotal, discount, shipping_fee, placed_at)
@@ -107,6 +117,8 @@ async def measure_keeping(url: str, rounds: int, console: Console) -> dict[str, 
     connection = await asyncpg.connect(url, server_settings={"jit": "off", "TimeZone": "UTC"})
     found: dict[str, float] = {}
     try:
+        await connection.execute(_FORGET)
+        await connection.execute("VACUUM (ANALYZE) customer_metrics")
         for name in ("everything for the first time", "everything once more"):
             async with turn(connection):
                 found[name], _ = await _timed(refresh(connection, _SHOP, utcnow()))

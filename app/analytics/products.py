@@ -4,17 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Float,
     Numeric,
     Select,
+    Text,
     and_,
     case,
     cast,
     distinct,
     func,
-    join,
     literal_column,
     not_,
     null,
@@ -24,17 +25,18 @@ from sqlalchemy import (
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.figure import Figure
-from app.analytics.rolled import days_and_months, usable, whole_lines, without_rate
-from app.analytics.sold import (
-    ZERO,
-    at_rate,
-    days_of_orders,
-    left_out,
-    needed_of_orders,
-    rates,
-    referred,
+from app.analytics.periods import within
+from app.analytics.rolled import (
+    built,
+    days_and_months,
+    may_use_facts,
+    of_facts,
+    usable,
+    whole_lines,
+    without_rate,
 )
-from app.models import Order, OrderLine, Product, ProductBucket
+from app.analytics.sold import ZERO, counted, left_out, needed_of_orders, order_day, rate_of, referred
+from app.models import Order, OrderFact, OrderLine, Product, ProductBucket
 from app.models.base import Row
 from app.models.enums import ProductRanking
 from app.models.kept import NO_PRODUCT
@@ -139,10 +141,11 @@ def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
 def _note(build: Building, asked: Collection[str]) -> ColumnElement[Any] | None:
     if "revenue" not in asked:
         return None
-    way = _raw_way(build, asked)
-    rate = rates(build, days_of_orders(build, *way))
-    raw = left_out(rate, rate.c.rate.is_(None))
-    return case((usable(build, "DAY"), without_rate(build)), else_=raw) if way else raw
+    orders = _orders(build, asked)
+    lost = select(orders.c.lacking.label("currency"), func.count().label("orders"))
+    lost = lost.where(orders.c.lacking.is_not(None)).group_by(orders.c.lacking)
+    raw = left_out(lost.subquery(build.compiler.name()))
+    return case((usable(build, "DAY"), without_rate(build)), else_=raw) if _may_roll(build, asked) else raw
 
 
 def _measures(lines: Any) -> dict[str, ColumnElement[Any]]:
@@ -156,14 +159,50 @@ def _measures(lines: Any) -> dict[str, ColumnElement[Any]]:
 def _lines(build: Building, asked: Collection[str]) -> Any:
     """What was sold by ``product_id``."""
     raw = _raw(build, asked)
-    found = raw.union_all(_rolled(build)) if _raw_way(build, asked) else raw
-    return found.subquery(build.compiler.name())
+    return (raw.union_all(_rolled(build)) if _may_roll(build, asked) else raw).subquery(build.compiler.name())
 
 
-def _raw_way(build: Building, asked: Collection[str]) -> list[ColumnElement[bool]]:
-    """The condition under which the lines are looked at themselves, where the caller may have what is kept of them."""
-    attributes = [attribute for entity, attribute in _needs(asked) if entity is OrderLine]
-    return [not_(usable(build, "DAY"))] if whole_lines(build, *attributes) else []
+def _may_roll(build: Building, asked: Collection[str]) -> bool:
+    """Whether the caller may have what is kept of all lines."""
+    return whole_lines(build, *(attribute for entity, attribute in _needs(asked) if entity is OrderLine))
+
+
+def _orders(build: Building, asked: Collection[str]) -> CTE:
+    """The orders that count: ``id``, the ``rate`` of each, and the currency that is ``lacking`` one."""
+
+    def make() -> CTE:
+        way = [not_(usable(build, "DAY"))] if _may_roll(build, asked) else []
+        if not may_use_facts(build):
+            return _priced(build, asked, *way).cte(build.compiler.name())
+        fact: Any = build.alias(OrderFact)
+        period = within(fact.placed_at, build.moment("from"), build.moment("to"))
+        facts = select(fact.order_id, fact.rate, fact.lacking)
+        facts = facts.where(*of_facts(build, fact), *period, built(build), *way)
+        raw = _priced(build, asked, not_(built(build)))
+        return raw.union_all(facts).cte(build.compiler.name())
+
+    return build.once("orders", make)
+
+
+def _priced(build: Building, asked: Collection[str], *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The same from the orders themselves."""
+    order, own = build.alias(Order), text(build.shop.currency)
+    columns: dict[str, Any] = {"id": order.id, "currency": order.currency, "day": order_day(build, order)}
+    found = select(*(value.label(name) for name, value in columns.items()))
+    rows = found.where(*counted(build, order), *conditions)
+    if "revenue" not in asked:
+        each = rows.subquery(build.compiler.name())
+        return select(each.c.id, cast(null(), Numeric).label("rate"), cast(null(), Text).label("lacking"))
+    orders = rows.cte(build.compiler.name())
+    # A rate is looked up once for each currency and day, not for each order.
+    days = select(orders.c.currency, orders.c.day).where(orders.c.currency != own).distinct()
+    day = days.subquery(build.compiler.name())
+    rate = select(day, rate_of(day.c.currency, day.c.day).label("rate")).subquery(build.compiler.name())
+    known = case((orders.c.currency == own, literal_column("1", Numeric)), else_=rate.c.rate)
+    lacking = case((known.is_(None), orders.c.currency))
+    return select(orders.c.id, known.label("rate"), lacking.label("lacking")).select_from(
+        orders.outerjoin(rate, and_(rate.c.currency == orders.c.currency, rate.c.day == orders.c.day))
+    )
 
 
 def _rolled(build: Building) -> Select[Any]:
@@ -182,27 +221,24 @@ def _rolled(build: Building) -> Select[Any]:
 
 def _raw(build: Building, asked: Collection[str]) -> Select[Any]:
     """What was sold by ``product_id``, from the lines themselves; NULL for those without a product."""
-    order, line = days_of_orders(build, *_raw_way(build, asked)), build.alias(OrderLine)
+    order, line = _orders(build, asked), build.alias(OrderLine)
+    money, pieces = "revenue" in asked, "quantity" in asked
     shown: dict[str, ColumnElement[Any]] = {
         "product_id": referred(build, OrderLine, line, "product"),
         "order_id": order.c.id,
-        "quantity": build.value(OrderLine, line, "quantity") if "quantity" in asked else null(),
+        "quantity": build.value(OrderLine, line, "quantity") if pieces else cast(null(), BigInteger),
+        "worth": build.value(OrderLine, line, "total") * order.c.rate if money else cast(null(), Numeric),
     }
-    tables = join(order, line, line.order_id == order.c.id)
-    if "revenue" in asked:
-        rate = rates(build, order)
-        tables = tables.outerjoin(rate, and_(rate.c.currency == order.c.currency, rate.c.day == order.c.day))
-        shown["total"] = at_rate(build, build.value(OrderLine, line, "total"), order.c.currency, rate.c.rate)
     rows = (
         select(*(value.label(name) for name, value in shown.items()))
-        .select_from(tables)
+        .join_from(order, line, line.order_id == order.c.id)
         .where(*build.sight.rows(OrderLine, line, "set", parent_seen=True))
         .subquery(build.compiler.name())
     )
     columns: dict[str, ColumnElement[Any]] = {
-        "quantity": cast(func.sum(rows.c.quantity), BigInteger) if "quantity" in asked else cast(null(), BigInteger),
+        "quantity": cast(func.sum(rows.c.quantity), BigInteger),
         "orders": func.count(distinct(rows.c.order_id)) if "orders" in asked else cast(null(), BigInteger),
-        "revenue": func.sum(rows.c.total, type_=Numeric) if "revenue" in asked else cast(null(), Numeric),
+        "revenue": cast(func.sum(rows.c.worth), Numeric),
     }
     found = select(rows.c.product_id, *(value.label(label) for label, value in columns.items()))
     return found.group_by(rows.c.product_id)

@@ -21,10 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.periods import local_start, within
-from app.analytics.rolled import days, usable
+from app.analytics.periods import local_start, truncated, within
+from app.analytics.rolled import built, days, may_use_facts, of_facts, usable
 from app.analytics.sold import ZERO, referred, sold
-from app.models import CohortBucket, Order
+from app.models import CohortBucket, Order, OrderFact
 from app.models.base import Row
 
 _ATTRIBUTES = ("status", "placed_at", "customer")
@@ -72,18 +72,25 @@ def _both(build: Building) -> CompoundSelect[Any]:
     return _raw(build, not_(usable(build, "MONTH"))).union_all(rolled)
 
 
-def _raw(build: Building, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """How many customers of which ``cohort`` ordered in which ``month``, both the first days of months."""
-    order = build.alias(Order)
+def _rows(build: Building, *conditions: ColumnElement[bool]) -> Any:
+    """The orders that count: whose each is, its month, and when it was placed."""
+    order, fact = build.alias(Order), build.alias(OrderFact)
     placed = build.value(Order, order, "placed_at")
     customer = referred(build, Order, order, "customer")
     month = cast(local_start("MONTH", placed, text(build.shop.timezone)), Date)
+    found: Any = select(customer.label("customer"), month.label("month"), placed.label("placed"))
+    found = found.where(*build.seen(Order, order), sold(build, order), *conditions)
+    if not may_use_facts(build, "customer"):
+        return found
+    month = cast(truncated("MONTH", fact.day), Date)
+    facts = select(fact.customer_id, month, fact.placed_at).where(*of_facts(build, fact), built(build), *conditions)
+    return found.where(not_(built(build))).union_all(facts)
+
+
+def _raw(build: Building, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """How many customers of which ``cohort`` ordered in which ``month``, both the first days of months."""
     start, end = build.moment("from"), build.moment("to")
-    rows = (
-        select(customer.label("customer"), month.label("month"), placed.label("placed"))
-        .where(*build.seen(Order, order), sold(build, order), *conditions)
-        .subquery(build.compiler.name())
-    )
+    rows = _rows(build, *conditions).subquery(build.compiler.name())
     columns: dict[str, ColumnElement[Any]] = {
         "month": rows.c.month,
         "cohort": func.min(rows.c.month).over(partition_by=rows.c.customer),

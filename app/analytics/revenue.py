@@ -7,9 +7,9 @@ from sqlalchemy import CTE, ColumnElement, DateTime, Integer, Numeric, Select, c
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.periods import local_start, moment_of, period_buckets, refusal, span, step, truncated, within
-from app.analytics.rolled import days, usable, without_rate
+from app.analytics.rolled import built, days, may_use_facts, of_facts, usable, without_rate
 from app.analytics.sold import ZERO, at_rate, counted, left_out, needed_of_orders, order_day, rate_of, referred
-from app.models import Order, SalesBucket
+from app.models import Order, OrderFact, SalesBucket
 from app.models.base import Row
 
 MONEY = frozenset(("revenue", "averageOrderValue"))
@@ -89,11 +89,6 @@ def _rolled(build: Building) -> Select[Any]:
     ).where(kept.bucket == text(build.given("bucket")), *period, usable(build, build.given("bucket")))
 
 
-def _raw_way(build: Building) -> list[ColumnElement[bool]]:
-    """The condition under which the orders are looked at themselves."""
-    return [not_(usable(build, build.given("bucket")))] if _may_roll(build) else []
-
-
 def _span(build: Building) -> CTE:
     """One row: the local starts of the first and the last bucket."""
 
@@ -138,12 +133,34 @@ def _rows(build: Building) -> Any:
         shown |= {"currency": order.currency, "total": build.value(Order, order, "total")}
     if "customers" in asked:
         shown["customer"] = referred(build, Order, order, "customer")
-    found = select(*(value.label(name) for name, value in shown.items()))
-    found = found.where(*counted(build, order), *_raw_way(build))
+    found: Any = select(*(value.label(name) for name, value in shown.items())).where(*counted(build, order))
+    if _may_use_facts(build):
+        found = found.where(not_(built(build))).union_all(_facts(build, shown))
     if "customers" not in asked:
         return found.subquery(build.compiler.name())
     # They are needed twice, and looked for once.
     return build.once("rows", lambda: found.cte(build.compiler.name()))
+
+
+def _may_use_facts(build: Building) -> bool:
+    attributes = [attribute for _, attribute in _needs(build.asked)]
+    return may_use_facts(build, *(each for each in attributes if each in ("total", "customer")))
+
+
+def _facts(build: Building, names: Collection[str]) -> Select[Any]:
+    """The same from the facts of orders. An amount is known, and needs no other rate than 1; or it has a currency that
+    lacks a rate, and then it does not matter what the total is."""
+    fact: Any = build.alias(OrderFact)
+    columns = {
+        "local": local_start(build.given("bucket"), fact.placed_at, build.zone()),
+        "day": fact.day,
+        "currency": func.coalesce(fact.lacking, text(build.shop.currency)),
+        "total": func.coalesce(fact.amount, ZERO),
+        "customer": fact.customer_id,
+    }
+    period = within(fact.placed_at, build.moment("from"), build.moment("to"))
+    found = select(*(columns[name] for name in names)).where(*of_facts(build, fact), *period, built(build))
+    return found.where(not_(usable(build, build.given("bucket")))) if _may_roll(build) else found
 
 
 def _local(build: Building, rows: Any) -> ColumnElement[Any]:

@@ -18,10 +18,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
 
-from app.analytics.building import Building, text
+from app.analytics.building import ANALYSE, Building, text
 from app.analytics.periods import local_start, local_time, moment_of, truncated, within
 from app.analytics.sold import note_of
-from app.models import AnalyticsState, Order, OrderFact, OrderLine, SalesBucket
+from app.models import AnalyticsState, Customer, Order, OrderFact, OrderLine, SalesBucket
+from app.reading.correlation import there
+from app.reading.read import EVERYTHING
+
+_COUNTED = ("status", "placed_at")
+"""The attributes of orders that say whether they count."""
 
 _TO_MONTH: ColumnElement[Any] = literal_column("interval '1 month' - interval '1 day'", INTERVAL)
 
@@ -38,12 +43,52 @@ def usable(build: Building, bucket: str) -> ColumnElement[bool]:
         shop = text(build.shop.timezone)
         ends = [each for each in (build.moment("from"), build.moment("to")) if each is not None]
         conditions = [each == moment_of(local_start(bucket, each, shop), shop) for each in ends]
-        kept = and_(state.built, state.currency == text(build.shop.currency), state.timezone == shop)
-        ok = and_(build.zone() == shop, *conditions, kept)
+        ok = and_(build.zone() == shop, *conditions, _for_this_shop(build, state))
         return select(func.coalesce(ok, false()).label("ok")).select_from(state).cte(build.compiler.name())
 
     gate = build.once("usable", make)
     return select(gate.c.ok).scalar_subquery().is_(True)
+
+
+def built(build: Building) -> ColumnElement[bool]:
+    """Whether anything is kept, for this shop."""
+
+    def make() -> CTE:
+        state: Any = build.alias(AnalyticsState)
+        ok = func.coalesce(_for_this_shop(build, state), false())
+        return select(ok.label("ok")).select_from(state).cte(build.compiler.name())
+
+    return select(build.once("built", make).c.ok).scalar_subquery().is_(True)
+
+
+def _for_this_shop(build: Building, state: Any) -> ColumnElement[bool]:
+    same = state.currency == text(build.shop.currency), state.timezone == text(build.shop.timezone)
+    return and_(state.built, *same)
+
+
+def may_use_facts(build: Building, *attributes: str) -> bool:
+    """Whether facts of orders may stand for the orders themselves: the figure has no ``where``, and so much as
+    ``attributes`` may be read of every order that counts."""
+    order, customer = build.alias(Order), build.alias(Customer)
+    return (
+        build.figure.where == EVERYTHING
+        and build.sight.below(Order, customer, ANALYSE, _COUNTED) is not False
+        and all(build.sight.treatment(Order, each, order).readable is True for each in attributes)
+    )
+
+
+def of_facts(build: Building, fact: Any) -> list[ColumnElement[bool]]:
+    """The conditions under which ``fact`` is of an order that counts for the caller, in whatever period: the orders of
+    a customer belong to whomever the customer does."""
+    customer = build.alias(Customer)
+    readable = build.sight.below(Order, customer, ANALYSE, _COUNTED)
+    if readable is True and build.sight.covers_all(Customer, "read"):
+        # The few customers that are gone since are looked through, not the many that are there.
+        return [~there(customer, customer.id == fact.customer_id, customer.deleted_at.is_not(None))]
+    conditions = build.sight.rows(Customer, customer, "set")
+    if not isinstance(readable, bool):
+        conditions = [*conditions, readable]
+    return [fact.customer_id.in_(select(customer.id).where(*conditions))]
 
 
 def days(build: Building) -> tuple[ColumnElement[Any] | None, ColumnElement[Any] | None]:

@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 
 from app.analytics.building import ANALYSE, Building, Definition, Table, text
-from app.analytics.rolled import currencies, usable
-from app.analytics.sold import ZERO, needed_of_orders, note_of, order_day, rate_of, sold
-from app.models import Customer, CustomerMetrics, CustomerTotal, Order
+from app.analytics.rolled import currencies
+from app.analytics.sold import ZERO, needed_of_orders, note_of
+from app.models import Customer, CustomerMetrics, CustomerTotal, Order, OrderFact
 from app.models.base import Row
 from app.models.enums import ChurnState, RfmSegment
 
@@ -81,11 +81,7 @@ class Grouped(Definition):
             return None
         found = _found(self, build)
         some = select(func.sum(found.c.unvalued)).scalar_subquery()
-        # Rarely is anything left out: note_of looks at orders only then.
-        raw = note_of(some, _currencies(build))
-        if not _may_total(self, build):
-            return raw
-        return case((usable(build, "DAY"), note_of(some, currencies(build))), else_=raw)
+        return note_of(some, currencies(build) if _may_total(self, build) else _currencies(build))
 
 
 class Rfm(Grouped):
@@ -193,21 +189,13 @@ def _raw(definition: Grouped, build: Building) -> Select[Any]:
 
 
 def _currencies(build: Building) -> ColumnElement[Any]:
-    """The currencies of the sold orders that have no exchange rate, of the customers that are counted."""
-    customer, order = build.alias(Customer), build.alias(Order)
+    """The currencies of the orders that have no exchange rate, of the customers that are counted."""
+    customer, fact = build.alias(Customer), build.alias(OrderFact)
     seen = _readable(build, customer, "revenue", ("total",))
     in_sight = [] if seen is True else [false() if seen is False else seen]
-    rows = (
-        select(order.currency.label("currency"), order_day(build, order).label("day"))
-        .join_from(customer, order, order.customer_id == customer.id)
-        .where(
-            *build.seen(Customer, customer),
-            *in_sight,
-            sold(build, order),
-            order.currency != text(build.shop.currency),
-        )
-        .subquery(build.compiler.name())
+    return (
+        select(func.array_agg(fact.lacking.distinct()))
+        .join_from(fact, customer, customer.id == fact.customer_id)
+        .where(fact.lacking.is_not(None), *build.seen(Customer, customer), *in_sight)
+        .scalar_subquery()
     )
-    days = select(rows).distinct().subquery(build.compiler.name())
-    found = select(func.array_agg(days.c.currency.distinct()))
-    return found.where(rate_of(days.c.currency, days.c.day).is_(None)).scalar_subquery()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Date, Integer, Numeric, case, cast, func, literal_column, null, select
+from sqlalchemy import ColumnElement, Date, Integer, Numeric, case, cast, func, literal_column, null, select
 
 from app.analytics.building import Building, text
 from app.analytics.periods import within
@@ -61,34 +61,6 @@ def at_rate(
 def rate_of(currency: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElement[Any]:
     """What one unit of ``currency`` was worth in the shop's on ``day``; NULL where that is not known."""
     return func.exchange_rate(currency, day, type_=Numeric())
-
-
-def days_of_orders(build: Building, *conditions: ColumnElement[bool]) -> CTE:
-    """The counted orders that meet ``conditions``, with the ``day`` and ``currency`` that their rate goes by."""
-
-    def make() -> CTE:
-        order = build.alias(Order)
-        columns = select(order.id.label("id"), order.currency.label("currency"), order_day(build, order).label("day"))
-        return columns.where(*counted(build, order), *conditions).cte(build.compiler.name())
-
-    return build.once("orders", make)
-
-
-def rates(build: Building, orders: CTE) -> CTE:
-    """The exchange rate of each ``currency`` and ``day`` of ``orders`` that are in another currency than the shop's: it
-    is looked up once for each, not for each order. ``orders`` counts them."""
-
-    def make() -> CTE:
-        columns = orders.c.currency, orders.c.day
-        found = (
-            select(*columns, func.count().label("orders"))
-            .where(orders.c.currency != text(build.shop.currency))
-            .group_by(*columns)
-            .subquery(build.compiler.name())
-        )
-        return select(found, rate_of(found.c.currency, found.c.day).label("rate")).cte(build.compiler.name())
-
-    return build.once("rates", make)
 
 
 def left_out(groups: Any, *conditions: ColumnElement[bool]) -> ColumnElement[Any]:

@@ -11,6 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
+from app.analytics.building import ShopFacts
+from app.analytics.keeping.refresh import refresh
+from app.analytics.keeping.state import turn
 from auth.policy import ENTITIES
 from tests.api import Api, open_api
 from tests.conftest import Server
@@ -111,9 +114,15 @@ class SalesShop:
         document = f"query({head}) {{ analytics {{ {fields} }} }}" if head else f"{{ analytics {{ {fields} }} }}"
         return await self.api.post(document, variables, user=self.users[who])
 
+    async def count_anew(self, as_of: datetime) -> None:
+        """Count all that is kept for figures, the metrics as of a moment."""
+        async with turn(self.connection):
+            await refresh(self.connection, SHOP, as_of)
+
     async def fill(self, seed: int, customers: int = 25, orders: int = 120) -> None:
         """Another shop: the same for the same arguments."""
         await self.connection.execute(f"TRUNCATE {_TABLES} CASCADE")
+        await self.connection.execute("UPDATE analytics_state SET built = false")
         async with self.connection.transaction():
             for table, rows in _Maker(seed, self.users).shop(customers, orders).items():
                 if rows:
@@ -127,6 +136,8 @@ def printed(moment: datetime | None) -> str | None:
     """A moment as an argument."""
     return moment.isoformat() if moment else None
 
+
+SHOP = ShopFacts("EUR", ZONE)
 
 _KINDS = {
     "where": "OrderFilter",
