@@ -63,9 +63,11 @@ def asked() -> str:
             parts.append(f"r_{bucket}_{number}: revenue{given} {{ {POINT} }}")
     for number, period in enumerate(DAYS):
         by = ("REVENUE", "QUANTITY", "ORDERS")[number % 3]
-        parts.append(f"p_{number}: topProducts{arguments(period, f'by: {by}')} {{ {PRODUCT} }}")
-        parts.append(f"c_{number}: categories{arguments(period)} {{ {CATEGORY} }}")
-    for number, period in enumerate(MONTHS):
+        if number % 2:
+            parts.append(f"p_{number}: topProducts{arguments(period, f'by: {by}')} {{ {PRODUCT} }}")
+        else:
+            parts.append(f"c_{number}: categories{arguments(period)} {{ {CATEGORY} }}")
+    for number, period in enumerate(MONTHS[:3]):
         parts.append(f"t_{number}: retention{arguments(period, 'months: 24')} {{ {COHORT} }}")
     return " ".join(parts)
 
@@ -130,19 +132,19 @@ ODDS = (
 """Periods that cut days."""
 
 
-def asked_otherwise() -> str:
+def asked_otherwise(number: int) -> str:
     """Figures over periods and in zones of which nothing is kept but the facts of orders."""
-    parts = []
-    for number, period in enumerate(ODDS):
-        for bucket, zone in (("WEEK", "Asia/Kathmandu"), ("MONTH", "America/St_Johns"), ("DAY", ZONE)):
-            given = arguments(period, f"bucket: {bucket}", f'timezone: "{zone}"')
-            parts.append(f"r_{bucket}_{number}: revenue{given} {{ {POINT} }}")
-        parts.append(f"n_{number}: revenue{arguments(period)} {{ orders }}")
-        by = ("REVENUE", "QUANTITY", "ORDERS")[number % 3]
-        parts.append(f"p_{number}: topProducts{arguments(period, f'by: {by}')} {{ {PRODUCT} }}")
-        parts.append(f"q_{number}: topProducts{arguments(period, 'by: QUANTITY')} {{ product {{ id }} quantity }}")
-        parts.append(f"c_{number}: categories{arguments(period)} {{ {CATEGORY} }}")
-        parts.append(f"t_{number}: retention{arguments(period, 'months: 24')} {{ {COHORT} }}")
+    period, by = ODDS[number % 3], ("REVENUE", "QUANTITY", "ORDERS")[number % 3]
+    bucket, zone = (("WEEK", "Asia/Kathmandu"), ("MONTH", "America/St_Johns"), ("DAY", ZONE))[number % 3]
+    points = arguments(period, f"bucket: {bucket}", f'timezone: "{zone}"')
+    parts = (
+        f"revenue{points} {{ {POINT} }}",
+        f"n: revenue{arguments(period)} {{ orders }}",
+        f"topProducts{arguments(period, f'by: {by}')} {{ {PRODUCT} }}",
+        f"q: topProducts{arguments(period, 'by: QUANTITY')} {{ product {{ id }} quantity }}",
+        f"categories{arguments(period)} {{ {CATEGORY} }}",
+        f"retention{arguments(period, 'months: 24')} {{ {COHORT} }}",
+    )
     return " ".join(parts)
 
 
@@ -152,10 +154,9 @@ async def test_facts_and_orders_come_to_the_same_for_everybody(sales: SalesShop,
     owners = [sales.users[who] for who in ("seller", "seller_2", "narrow", "blind", "stranger")]
     share_out = "UPDATE customers SET owner_id = ($1::uuid[])[1 + abs(hashtext(id::text)) % 6]"
     await sales.connection.execute(share_out, owners)
-    fields = asked_otherwise()
     for _ in range(2):
-        for who in WHO:
-            kept, raw = await both_ways(sales, fields, who)
+        for place, who in enumerate(WHO):
+            kept, raw = await both_ways(sales, asked_otherwise(place // 2 + seed), who)
             assert kept == raw, who
         for _ in range(6):
             await shop.change()
