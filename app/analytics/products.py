@@ -28,10 +28,9 @@ from app.analytics.rolled import days_and_months, usable, whole_lines, without_r
 from app.analytics.sold import (
     ZERO,
     at_rate,
-    counted,
+    days_of_orders,
     left_out,
     needed_of_orders,
-    order_day,
     rates,
     referred,
 )
@@ -141,7 +140,8 @@ def _note(build: Building, asked: Collection[str]) -> ColumnElement[Any] | None:
     if "revenue" not in asked:
         return None
     way = _raw_way(build, asked)
-    raw = left_out(rates(build, *way), rates(build, *way).c.rate.is_(None))
+    rate = rates(build, days_of_orders(build, *way))
+    raw = left_out(rate, rate.c.rate.is_(None))
     return case((usable(build, "DAY"), without_rate(build)), else_=raw) if way else raw
 
 
@@ -182,22 +182,21 @@ def _rolled(build: Building) -> Select[Any]:
 
 def _raw(build: Building, asked: Collection[str]) -> Select[Any]:
     """What was sold by ``product_id``, from the lines themselves; NULL for those without a product."""
-    order, line, way = build.alias(Order), build.alias(OrderLine), _raw_way(build, asked)
+    order, line = days_of_orders(build, *_raw_way(build, asked)), build.alias(OrderLine)
     shown: dict[str, ColumnElement[Any]] = {
         "product_id": referred(build, OrderLine, line, "product"),
-        "order_id": order.id,
+        "order_id": order.c.id,
         "quantity": build.value(OrderLine, line, "quantity") if "quantity" in asked else null(),
     }
-    tables = join(order, line, line.order_id == order.id)
+    tables = join(order, line, line.order_id == order.c.id)
     if "revenue" in asked:
-        rate = rates(build, *way)
-        day = order_day(build, order)
-        tables = tables.outerjoin(rate, and_(rate.c.currency == order.currency, rate.c.day == day))
-        shown["total"] = at_rate(build, build.value(OrderLine, line, "total"), order.currency, rate.c.rate)
+        rate = rates(build, order)
+        tables = tables.outerjoin(rate, and_(rate.c.currency == order.c.currency, rate.c.day == order.c.day))
+        shown["total"] = at_rate(build, build.value(OrderLine, line, "total"), order.c.currency, rate.c.rate)
     rows = (
         select(*(value.label(name) for name, value in shown.items()))
         .select_from(tables)
-        .where(*counted(build, order), *way, *build.sight.rows(OrderLine, line, "set", parent_seen=True))
+        .where(*build.sight.rows(OrderLine, line, "set", parent_seen=True))
         .subquery(build.compiler.name())
     )
     columns: dict[str, ColumnElement[Any]] = {

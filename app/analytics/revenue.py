@@ -115,23 +115,41 @@ def _raw(build: Building) -> Select[Any]:
     ).group_by(sums.c.local)
     if "customers" not in build.asked:
         return found.add_columns(cast(null(), Integer).label("customers"))
-    sales = found.subquery(build.compiler.name())
-    order = build.alias(Order)
-    rows = (
-        select(_local(build, order).label("local"), referred(build, Order, order, "customer").label("customer"))
-        .where(*counted(build, order), *_raw_way(build))
-        .subquery(build.compiler.name())
-    )
+    sales, rows = found.subquery(build.compiler.name()), _rows(build)
     # Different ones are counted in two steps, for which PostgreSQL need not sort all orders.
-    each = select(rows).group_by(*rows.c).subquery(build.compiler.name())
+    buyer = select(_local(build, rows).label("local"), rows.c.customer).subquery(build.compiler.name())
+    each = select(buyer).group_by(*buyer.c).subquery(build.compiler.name())
     buyers = select(each.c.local, cast(func.count(each.c.customer), Integer).label("customers")).group_by(each.c.local)
     some = buyers.subquery(build.compiler.name())
     return select(sales, some.c.customers).join(some, some.c.local == sales.c.local)
 
 
-def _local(build: Building, order: Any) -> ColumnElement[Any]:
-    """The local start of the bucket of ``order``."""
-    return local_start(build.given("bucket"), build.value(Order, order, "placed_at"), build.zone())
+def _rows(build: Building) -> Any:
+    """The counted orders: the ``day`` of each in the shop, and where another zone is given the ``local`` start of its
+    bucket there; what else is asked of it."""
+    order, asked = build.alias(Order), set(build.asked)
+    placed = build.value(Order, order, "placed_at")
+    shown: dict[str, ColumnElement[Any]] = {}
+    if build.given("timezone") is not None:
+        shown["local"] = local_start(build.given("bucket"), placed, build.zone())
+    if not shown or MONEY & asked:
+        shown["day"] = order_day(build, order)
+    if MONEY & asked:
+        shown |= {"currency": order.currency, "total": build.value(Order, order, "total")}
+    if "customers" in asked:
+        shown["customer"] = referred(build, Order, order, "customer")
+    found = select(*(value.label(name) for name, value in shown.items()))
+    found = found.where(*counted(build, order), *_raw_way(build))
+    if "customers" not in asked:
+        return found.subquery(build.compiler.name())
+    # They are needed twice, and looked for once.
+    return build.once("rows", lambda: found.cte(build.compiler.name()))
+
+
+def _local(build: Building, rows: Any) -> ColumnElement[Any]:
+    """The local start of the bucket of an order."""
+    found: ColumnElement[Any] = rows.c.local if "local" in rows.c else truncated(build.given("bucket"), rows.c.day)
+    return found
 
 
 def _priced(build: Building) -> CTE:
@@ -139,30 +157,22 @@ def _priced(build: Building) -> CTE:
     ``orders`` of those whose total may be read, ``amount`` what these come to in the shop's currency."""
 
     def make() -> CTE:
-        order, bucket = build.alias(Order), build.given("bucket")
-        money = bool(MONEY & set(build.asked))
-        by: dict[str, ColumnElement[Any]] = {"local": _local(build, order)}
+        rows = _rows(build)
+        money = "total" in rows.c
+        # Without another zone, the bucket of a day is found afterwards, once for each.
+        keys = [rows.c[name] for name in ("local", "day", "currency") if name in rows.c]
+        counts = [func.count().label("count")]
         if money:
-            by |= {"day": order_day(build, order), "currency": order.currency}
-            if build.given("timezone") is None:
-                del by["local"]  # The bucket of a day is found afterwards, once for each.
-        shown = {**by, "total": build.value(Order, order, "total") if money else null()}
-        rows = select(*(value.label(name) for name, value in shown.items())).where(
-            *counted(build, order), *_raw_way(build)
-        )
-        each = rows.subquery(build.compiler.name())
-        counts = [func.count().label("count"), func.count(each.c.total).label("orders")]
-        if money:
-            counts.append(func.sum(each.c.total).label("total"))
-        keys = [each.c[name] for name in by]
+            counts += [func.count(rows.c.total).label("orders"), func.sum(rows.c.total).label("total")]
         groups = select(*keys, *counts).group_by(*keys).subquery(build.compiler.name())
-        columns: dict[str, ColumnElement[Any]] = dict(groups.c)
-        if "local" not in columns:
-            columns["local"] = truncated(bucket, groups.c.day)
         amount: ColumnElement[Any] = cast(null(), Numeric)
+        orders: ColumnElement[Any] = cast(null(), Integer)
         if money:
-            amount = at_rate(build, groups.c.total, groups.c.currency, rate_of(groups.c.currency, groups.c.day))
-        found = select(*(value.label(name) for name, value in columns.items()), amount.label("amount"))
-        return found.cte(build.compiler.name())
+            rate = rate_of(groups.c.currency, groups.c.day)
+            amount, orders = at_rate(build, groups.c.total, groups.c.currency, rate), groups.c.orders
+        columns = {"local": _local(build, groups), "count": groups.c.count, "orders": orders, "amount": amount}
+        if money:
+            columns["currency"] = groups.c.currency
+        return select(*(value.label(name) for name, value in columns.items())).cte(build.compiler.name())
 
     return build.once("priced", make)

@@ -63,18 +63,29 @@ def rate_of(currency: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElem
     return func.exchange_rate(currency, day, type_=Numeric())
 
 
-def rates(build: Building, *conditions: ColumnElement[bool]) -> CTE:
-    """The exchange rate of each ``currency`` and ``day`` of the counted orders that are in another currency than the
-    shop's: it is looked up once for each, not for each order. ``orders`` counts them."""
+def days_of_orders(build: Building, *conditions: ColumnElement[bool]) -> CTE:
+    """The counted orders that meet ``conditions``, with the ``day`` and ``currency`` that their rate goes by."""
 
     def make() -> CTE:
         order = build.alias(Order)
-        rows = (
-            select(order.currency.label("currency"), order_day(build, order).label("day"))
-            .where(*counted(build, order), order.currency != text(build.shop.currency), *conditions)
+        columns = select(order.id.label("id"), order.currency.label("currency"), order_day(build, order).label("day"))
+        return columns.where(*counted(build, order), *conditions).cte(build.compiler.name())
+
+    return build.once("orders", make)
+
+
+def rates(build: Building, orders: CTE) -> CTE:
+    """The exchange rate of each ``currency`` and ``day`` of ``orders`` that are in another currency than the shop's: it
+    is looked up once for each, not for each order. ``orders`` counts them."""
+
+    def make() -> CTE:
+        columns = orders.c.currency, orders.c.day
+        found = (
+            select(*columns, func.count().label("orders"))
+            .where(orders.c.currency != text(build.shop.currency))
+            .group_by(*columns)
             .subquery(build.compiler.name())
         )
-        found = select(rows, func.count().label("orders")).group_by(*rows.c).subquery(build.compiler.name())
         return select(found, rate_of(found.c.currency, found.c.day).label("rate")).cte(build.compiler.name())
 
     return build.once("rates", make)
