@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tests.api import Api, open_api
+from tests.conftest import Server
 from tests.nasty_shop import Shop
 from tests.oracle.compare import check
 from tests.oracle.operation import Operation
@@ -173,3 +175,49 @@ def test_everybody_pages_through_what_is_shown(shop: Shop, asking: Asking, term:
         for last, order in enumerate((orders[0], orders[number % 3])):
             window = Window("Customer", "customers", None, order, deleted, 0.3, 0.8, 5, last == 0)
             asking.runner.run(check_window(asking.post, shop.oracle, window, caller))
+
+
+# In a shop of its own
+
+
+@pytest.mark.anyio
+async def test_what_rests_on_a_field_of_orders_is_no_more_readable_than_that(shop: Shop, server: Server) -> None:
+    url = await server.own(shop.url)
+    connection = await asyncpg.connect(url)
+    hide = """DELETE FROM field_grants f USING grants g, roles r WHERE f.grant_id = g.id AND g.role_id = r.id
+        AND r.name = 'CLERK' AND (g.entity, g.action, f.field) = ('Order', 'read', $1)"""
+    known = set(FROM_ORDERS)
+    async with open_api(url, read_pool=1) as api:
+        for hidden in ("total", "status", "placedAt"):
+            await connection.execute(hide, hidden)
+            known -= {field for field, (_, sources) in FROM_ORDERS.items() if hidden in sources}
+            for field, shown in SHOWN.items():
+                answer = await api.post(f"{{ customers {{ nodes {{ {shown} }} }} }}", user=shop.ids["clerk"])
+                if field in known:
+                    assert "errors" not in answer, field
+                else:
+                    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN", field
+                    assert answer["errors"][0]["message"].startswith("The role CLERK has no right to read Order.")
+    assert known == {"orderCount"}
+    await connection.close()
+    await server.drop(url)
+
+
+@pytest.mark.anyio
+async def test_a_new_order_is_counted_in_the_answer_that_tells_of_it(shop: Shop, server: Server) -> None:
+    url = await server.own(shop.url)
+    document = """mutation($c: ID!, $p: ID!) {
+        createOrder(input: {customerId: $c, lines: [{productId: $p, quantity: 1}], placedAt: "2026-01-01T00:00:00Z"}) {
+            order { customer { orderCount lastOrderAt } } errors { message }
+        }
+    }"""
+    connection = await asyncpg.connect(url)
+    product = await connection.fetchval("SELECT id FROM products WHERE active AND deleted_at IS NULL LIMIT 1")
+    async with open_api(url, read_pool=1) as api:
+        ids = {"c": f"cus_{shop.ids['probe_1'].hex}", "p": f"prd_{product.hex}"}
+        answer = await api.post(document, ids, user=shop.ids["admin"])
+        created = answer["data"]["createOrder"]
+        assert created["errors"] == []
+        assert created["order"]["customer"] == {"orderCount": 3, "lastOrderAt": "2026-01-01T00:00:00.000000+00:00"}
+    await connection.close()
+    await server.drop(url)
