@@ -46,4 +46,4 @@ async def keep_metrics(connection: asyncpg.Connection) -> None:
         """,
         rows,
     )
-    await connection.execute("UPDATE analytics_state SET rhythm = 12.5, as_of = '2025-06-01'")
+    await connection.execute("UPDATE analytics_state SET rhythm = 12.5")
