@@ -111,8 +111,8 @@ class Planner:
         relations = check_filters((grouping.where, grouping.having, *filters), self._settings)
         price = FIGURE + relations + grouping.first * sum(cost(replace(read, id=Operand(itself))) for read in records)
         refuse_above("cost", price, self._settings.max_cost)
-        shop = ShopFacts(self._settings.shop_currency, self._settings.shop_timezone)
-        statement = compile_grouping(authorize_grouping(grouping, access), self._cursors, shop, trigrams=self._trigrams)
+        authorized = authorize_grouping(grouping, access)
+        statement = compile_grouping(authorized, self._cursors, self._shop, trigrams=self._trigrams)
         return Plan(statement, price, relations)
 
     def _compile(self, root: Root, access: Access) -> Plan:

@@ -74,7 +74,7 @@ def compile_grouping(
     authorized: AuthorizedGrouping, cursors: CursorKeys, shop: ShopFacts, *, trigrams: bool = True
 ) -> Statement:
     """The statement for ``authorized``: the caller's present access version, the JSON, and a note or NULL."""
-    compiler = Compiler(authorized.sight, cursors, trigrams=trigrams)
+    compiler = Compiler(authorized.sight, cursors, shop, trigrams=trigrams)
     made = _Made(Building(authorized.grouping, compiler, shop), authorized.grouping)
     columns = [
         authorized.sight.version.label("#version"),

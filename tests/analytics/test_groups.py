@@ -22,6 +22,7 @@ from tests.analytics.plain_groups import FUNCTIONS, ROOTS, Asked, Plain, enum, f
 from tests.api import Api, open_api
 from tests.conftest import Server
 from tests.nasty_shop import Shop
+from tests.oracle.rows import typed_id
 
 BUILT_IN = (
     *("admin", "auditor", "manager_north", "sales_north", "support_north", "marketing", "analyst", "integration"),
@@ -460,6 +461,19 @@ def test_an_average_is_rounded_once(both: Both) -> None:
         for key in ("customer", "customerCity", "currency"):
             asked = Asked(entity, [(key, None)], [("average", name), ("sum", name)], first=1000)
             check(both, "admin", asked, fast=True)
+
+
+def test_a_record_in_a_key_shows_amounts_in_the_currency_of_the_shop(both: Both) -> None:
+    shown = "key { customer { id revenue { amount currency } rfmSegment } }"
+    answer = both.post("admin", f"{{ ordersAggregate(groupBy: {{field: CUSTOMER}}) {{ groups {{ {shown} }} }} }}")
+    assert "errors" not in answer, answer
+    customers = [group["key"]["customer"] for group in answer["data"]["ordersAggregate"]["groups"]]
+    plain = both.shop.plain("admin")
+    rows = {typed_id(row): row for row in plain.rights.rows.all("Customer")}
+    assert len(customers) > 5
+    for customer in customers:
+        revenue = rounded(Fraction(plain.value(rows[customer["id"]], "revenue")), 2)
+        assert customer["revenue"] == {"amount": revenue, "currency": "EUR"}
 
 
 # Names
