@@ -318,7 +318,12 @@ class Compiler:
         # What is kept is in the shop's currency, but not always with all its digits.
         treatment = self.sight.treatment(near.entity, field.attribute, near.row)
         exact = func.round(effective(exact, treatment), literal_column(str(self.shop.scale)), type_=Numeric)
-        return money_object(field.parts, cast(exact, Text), literal_column(f"'{self.shop.currency}'", Text))
+        amount = cast(exact, Text)
+        shown_money = money_object(field.parts, amount, literal_column(f"'{self.shop.currency}'", Text))
+        if any(not isinstance(part, Constant) and part[1] == "amount" for part in field.parts):
+            return shown_money
+        # Without the amount in it, the object would be there also where there is none.
+        return case((exact.is_not(None), shown_money), else_=null())
 
     def _parts(self, near: Near, field: PartsField) -> ColumnElement[Any]:
         kept = kept_of(near.entity, field.attribute)

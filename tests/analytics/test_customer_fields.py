@@ -20,7 +20,8 @@ FIELDS = """orderCount lastOrderAt revenue { amount currency } rfmSegment churnS
     rfmScores { r: recency __typename frequency monetary }"""
 SHOWN = {field: field for field in FROM_ORDERS} | {
     "revenue": "revenue { amount currency }",
-    "averageOrderValue": "averageOrderValue { amount __typename }",
+    "averageOrderValue": "averageOrderValue { amount __typename } a: averageOrderValue { currency } "
+    "b: averageOrderValue { __typename }",
     "rfmScores": "rfmScores { r: recency __typename frequency monetary }",
 }
 ORDERED = ("REVENUE", "ORDER_COUNT", "LAST_ORDER_AT")
