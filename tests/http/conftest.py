@@ -20,7 +20,7 @@ def signed(api: Api, shop: Shop) -> dict[str, str]:
 
 @pytest.fixture
 async def full(shop: Shop) -> None:
-    """All budgets of the shop are full."""
+    """All budgets of the shop are full, and nobody has to wait for having failed to sign in."""
     connection = await asyncpg.connect(shop.url)
-    await connection.execute("TRUNCATE budgets")
+    await connection.execute("TRUNCATE budgets, slowed_down")
     await connection.close()
