@@ -33,12 +33,12 @@ PLURAL = {
 }
 PLAIN = {"stages": "Stage", "teams": "Team", "roles": "Role", "slaPolicy": "SlaPolicy"}
 ACTIONS = {
-    "Customer": "read create update delete restore merge assign erase import reveal lookup bulk export history",
+    "Customer": "read create update delete restore merge assign erase import reveal lookup bulk export history analyse",
     "Contact": "read create update delete restore import export history",
-    "Opportunity": "read create update move win lose reopen delete restore import bulk export history",
-    "Order": "read create update pay ship deliver complete cancel refund import export history",
+    "Opportunity": "read create update move win lose reopen delete restore import bulk export history analyse",
+    "Order": "read create update pay ship deliver complete cancel refund import export history analyse",
     "Ticket": "read create update comment pending resolve close reopen rate assign delete restore import bulk export"
-    " history",
+    " history analyse",
 }
 """What viewerCan takes, by type."""
 LARGEST = 200

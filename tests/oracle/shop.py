@@ -694,7 +694,7 @@ async def build_shop(url: str) -> dict[str, UUID]:
             roles = await _roles(connection, shop)
             shop.labels |= {f"role_{name}": id for name, id in roles.items()}
             # What is in the shop does not hang on how many fields roles have.
-            shop.random = Random("business")
+            shop.random = Random("shop")
             _people(shop, roles)
             _catalogue(shop)
             _business(shop)

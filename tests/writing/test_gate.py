@@ -236,6 +236,9 @@ async def test_a_stale_write_tells_what_changed_and_how_it_is_now(office: Office
 
 async def test_fifty_at_once_on_one_customer_lose_no_update(office: Office) -> None:
     """Each puts its own tag beside those that it has seen, and comes again when somebody was faster."""
+    # Above the versions of whatever the shop's log tells of it.
+    await office.connection.execute("UPDATE customers SET version = 1000 WHERE id = $1", office.ids["probe_2"])
+    await office.look()
     probe, admin = office.label("probe_2"), office.user("ADMIN")
     known = len(await office.events())
     read = "query($id: ID!) { customer(id: $id) { version tags } }"

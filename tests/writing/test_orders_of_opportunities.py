@@ -52,6 +52,7 @@ async def test_without_a_product_it_is_sold_under_its_name(office: Office) -> No
 
 
 async def test_only_a_won_one(office: Office) -> None:
+    await office.connection.execute("UPDATE orders SET opportunity_id = NULL")
     said = problem(await become(office, typed_id(office.label("deal_north"))))
     assert (said["field"], said["code"], said["params"]) == (["id"], "INVALID", {"kind": "OPEN"})
     assert said["message"] == "Only a won opportunity becomes an order, and this one is OPEN: win it first."
