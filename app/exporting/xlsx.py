@@ -59,7 +59,8 @@ class XlsxFile:
                     sheet.write_number(row, place, value)
                 case Decimal():
                     if len(value.normalize().as_tuple().digits) <= _DIGITS:
-                        sheet.write_number(row, place, float(value))
+                        # A float would be written with a digit more than it has right: 8777.442999999999.
+                        sheet.write_number(row, place, value)
                     else:
                         # An amount that a cell cannot keep to the cent stays what it is, as text.
                         sheet.write_string(row, place, str(value))
