@@ -88,7 +88,7 @@ async def run(url: str, settings: Settings) -> dict[str, float]:
     people = await _people(url)
     server = await open_server(settings, url)
     try:
-        callers = Callers(server.tokens, server.api_tokens)
+        callers = Callers(server.tokens, server.api_tokens, production=False)
         said = {
             "session": [f"Bearer {server.tokens.sign(user, user)[0]}" for user, _ in people],
             "API token": [f"Bearer {secret}" for _, secret in people],
