@@ -45,12 +45,6 @@ def order_day(build: Building, order: Any) -> ColumnElement[Any]:
     return shop_day(build, build.value(Order, order, "placed_at"))
 
 
-def order_value(build: Building, order: Any) -> ColumnElement[Any]:
-    """The total of ``order`` in the shop's currency, at the rate of the day of its placing; NULL without one."""
-    placed = build.value(Order, order, "placed_at")
-    return build.in_shop_currency(build.value(Order, order, "total"), order.currency, placed)
-
-
 def at_rate(
     build: Building, amount: ColumnElement[Any], currency: ColumnElement[Any], rate: ColumnElement[Any]
 ) -> ColumnElement[Any]:
