@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import CTE, ColumnElement, Date, DateTime, Numeric, Select, Text, case, cast, func, literal_column
+from sqlalchemy import CTE, ColumnElement, Date, DateTime, Select, Text, literal_column
 from sqlalchemy.types import TypeEngine
 
 from app.analytics.figure import Figure
@@ -115,15 +115,6 @@ class Building:
             and self.sight.covers_all(entity, ANALYSE)
             and all(self.sight.treatment(entity, each, self.alias(entity)).readable is True for each in attributes)
         )
-
-    def in_shop_currency(
-        self, amount: ColumnElement[Any], currency: ColumnElement[Any], moment: ColumnElement[Any]
-    ) -> ColumnElement[Any]:
-        """``amount`` at the exchange rate of the day of ``moment`` in the shop's time zone, exact and not rounded; NULL
-        where there is none."""
-        day = cast(func.timezone(text(self.shop.timezone), moment), Date)
-        rate = func.exchange_rate(currency, day, type_=Numeric())
-        return case((currency == text(self.shop.currency), amount), else_=amount * rate)
 
 
 class Definition(ABC):
