@@ -174,17 +174,24 @@ class AnalyticsState(Row, table=True):
 class AnalyticsChange(Row, table=True):
     """The queue of what the outbox does not tell.
 
-    A row names a customer of whom something changed, or an order whose lines did, or a currency with the ``day`` of an
-    exchange rate that is new, changed or gone. One that names nothing says that all is to be counted anew. ``counted``
-    are those customers whose facts have been brought up to date, and whose metrics are next.
+    A row names a customer of whose orders something changed, or an order whose lines did, or an opportunity or ticket,
+    or a currency with the ``day`` of an exchange rate that is new, changed or gone. One that names nothing says that
+    all is to be counted anew. ``counted`` are those customers whose facts have been brought up to date, and whose
+    metrics are next.
     """
 
     __tablename__ = "analytics_changes"
-    __table_args__ = (CheckConstraint("num_nonnulls(customer_id, order_id, currency) <= 1", name="says_one_thing"),)
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(customer_id, order_id, opportunity_id, ticket_id, currency) <= 1", name="says_one_thing"
+        ),
+    )
 
     id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
     customer_id: UUID | None = Field(default=None)
     order_id: UUID | None = Field(default=None)
+    opportunity_id: UUID | None = Field(default=None)
+    ticket_id: UUID | None = Field(default=None)
     currency: str | None = words()
     day: date | None = Field(default=None)
     counted: bool = _flag()

@@ -114,7 +114,7 @@ async def test_a_crash_between_facts_and_metrics_is_made_up_for(
         raise ConnectionResetError
 
     with monkeypatch.context() as patched:
-        patched.setattr("app.analytics.keeping.follow._measure", crash)
+        patched.setattr("app.analytics.keeping.follow.measure", crash)
         with pytest.raises(ConnectionResetError):
             await bring(connection, END)
     assert await connection.fetchval("SELECT count(*) FROM analytics_changes WHERE counted")
@@ -284,7 +284,7 @@ async def test_a_month_gets_its_snapshot_once(connection: asyncpg.Connection) ->
 async def test_lines_of_many_days_count_everything_anew(
     connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.analytics.keeping.follow.MOST_DAYS", 2)
+    monkeypatch.setattr("app.analytics.keeping.sales.MOST_DAYS", 2)
     shop = KeptShop(connection, 13)
     await shop.open(customers=6, orders=0)
     orders = [await shop.add_order(status="PAID", placed_at=START + timedelta(days=day)) for day in range(3)]

@@ -13,8 +13,7 @@ from decimal import Decimal
 import asyncpg
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping import metrics, ranks, rollups
-from app.analytics.keeping.facts import COLUMNS, facts, rates_of_days
+from app.analytics.keeping import metrics, ranks, rollups, sales
 from app.analytics.keeping.literals import literal
 from app.analytics.keeping.state import Standing, write_followed, write_standing
 from app.db.places import BELOW
@@ -40,7 +39,6 @@ _REACHED = f"""
     SELECT transaction_id, position FROM outbox WHERE transaction_id < {BELOW}
     ORDER BY transaction_id DESC, position DESC LIMIT 1
 """
-_KEPT = ("kept_rates", "kept_facts", "kept_calendar", "kept_days", "kept_sales", "kept_cohorts", "kept_products")
 _FRESH = ("kept_metrics", "kept_late")
 
 Told = Callable[[str], None]
@@ -96,30 +94,8 @@ async def _count(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     position = await reached(connection, Position())
     await connection.execute("DELETE FROM analytics_changes")
     await connection.execute("UPDATE analytics_state SET whole = false")
-    # Tables that only this transaction sees are no temporary ones, which workers in parallel could not read.
-    await _make(connection, "kept_rates", rates_of_days(shop))
-    await _make(connection, "kept_facts", f"{facts(shop, rates='kept_rates')} ORDER BY customer_id, placed_at")
-    keys, values = COLUMNS[:2], COLUMNS[2:]
-    await rollups.bring(connection, "order_facts", "kept_facts", keys, values)
-    await _make(connection, "kept_calendar", rollups.calendar("kept_facts"))
-    await _make(connection, "kept_days", rollups.by_day("kept_facts", "kept_calendar"))
-    await _make(connection, "kept_sales", rollups.sales("kept_days"))
-    await rollups.replace(connection, "sales_buckets", "kept_sales")
-    await _make(connection, "kept_cohorts", rollups.cohorts("kept_days"))
-    await rollups.replace(connection, "cohort_buckets", "kept_cohorts")
-    await _make(connection, "kept_products", rollups.products("kept_facts"))
-    await connection.execute(f"INSERT INTO kept_products {rollups.by_month('kept_products')}")
-    await rollups.replace(connection, "product_buckets", "kept_products")
-    for table in _KEPT:
-        await connection.execute(f"DROP TABLE {table}")
-    for table in ("order_facts", "sales_buckets", "product_buckets", "cohort_buckets"):
-        await connection.execute(f"ANALYZE {table}")
+    await sales.count_all(connection, shop)
     await write_followed(connection, shop, position, now)
-
-
-async def _make(connection: asyncpg.Connection, table: str, select: str) -> None:
-    await connection.execute(f"CREATE UNLOGGED TABLE {table} AS {select}")
-    await connection.execute(f"ANALYZE {table}")
 
 
 async def measured(connection: asyncpg.Connection, shop: ShopFacts, as_of: datetime) -> Standing:

@@ -88,6 +88,13 @@ def by_month(source: str) -> str:
     """
 
 
+async def make(connection: asyncpg.Connection, table: str, select: str) -> None:
+    """Make a table of the rows of ``select`` for this transaction. It is no temporary one, which workers in parallel
+    could not read; the caller drops it."""
+    await connection.execute(f"CREATE UNLOGGED TABLE {table} AS {select}")
+    await connection.execute(f"ANALYZE {table}")
+
+
 _KEYS = {
     "sales_buckets": (("bucket", "start"), ("orders", "customers", "amount", "unvalued"), "orders"),
     "product_buckets": (("bucket", "start", "product_id"), ("quantity", "orders", "amount"), "orders"),

@@ -1,0 +1,152 @@
+"""Sales: facts of sold orders and their roll-ups by time, product and cohort.
+
+Of each customer with a change, what had been counted is taken away and what is there now is added.
+"""
+
+# ruff: noqa: S608  # Statements are made of names and values of our own.
+
+import asyncpg
+
+from app.analytics.building import ShopFacts
+from app.analytics.keeping import rollups
+from app.analytics.keeping.facts import COLUMNS, facts, rates_of_days
+from app.analytics.keeping.literals import literal
+from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
+from app.analytics.keeping.state import State
+
+MOST_DAYS = 90
+"""With lines changed on more days than this, everything is counted anew."""
+
+TABLES = ("order_facts", "sales_buckets", "product_buckets", "cohort_buckets")
+
+_MADE = ("kept_rates", "kept_facts", "kept_calendar", "kept_days", "kept_sales", "kept_cohorts", "kept_products")
+_CHANGED = """
+    SELECT o.customer_id FROM outbox e JOIN orders o ON o.id = e.record_id WHERE {after} AND e.entity = 'Order'
+    UNION
+    SELECT e.record_id FROM outbox e WHERE {after} AND e.entity = 'Customer' AND e.action = ANY($3)
+    UNION
+    SELECT q.customer_id FROM analytics_changes q WHERE q.customer_id IS NOT NULL AND NOT q.counted
+    UNION
+    SELECT o.customer_id FROM analytics_changes q JOIN orders o ON o.id = q.order_id
+    UNION
+    SELECT o.customer_id FROM (SELECT DISTINCT currency, day FROM analytics_changes WHERE currency IS NOT NULL) q
+    CROSS JOIN LATERAL (
+        SELECT min(day) AS day FROM exchange_rates r WHERE r.currency = q.currency AND r.day > q.day
+    ) later
+    JOIN orders o ON o.currency = q.currency AND o.placed_at >= timezone({zone}, q.day::timestamp) - interval '1 day'
+        AND o.placed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
+"""  # A day to both sides: the orders found too many come to no difference.
+
+
+async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
+    """Count everything anew, in the caller's transaction."""
+    await rollups.make(connection, "kept_rates", rates_of_days(shop))
+    await rollups.make(connection, "kept_facts", f"{facts(shop, rates='kept_rates')} ORDER BY customer_id, placed_at")
+    keys, values = COLUMNS[:2], COLUMNS[2:]
+    await rollups.bring(connection, "order_facts", "kept_facts", keys, values)
+    await rollups.make(connection, "kept_calendar", rollups.calendar("kept_facts"))
+    await rollups.make(connection, "kept_days", rollups.by_day("kept_facts", "kept_calendar"))
+    await rollups.make(connection, "kept_sales", rollups.sales("kept_days"))
+    await rollups.replace(connection, "sales_buckets", "kept_sales")
+    await rollups.make(connection, "kept_cohorts", rollups.cohorts("kept_days"))
+    await rollups.replace(connection, "cohort_buckets", "kept_cohorts")
+    await rollups.make(connection, "kept_products", rollups.products("kept_facts"))
+    await connection.execute(f"INSERT INTO kept_products {rollups.by_month('kept_products')}")
+    await rollups.replace(connection, "product_buckets", "kept_products")
+    for table in _MADE:
+        await connection.execute(f"DROP TABLE {table}")
+    for table in TABLES:
+        await connection.execute(f"ANALYZE {table}")
+
+
+async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: State) -> int | None:
+    """Count what changed since ``state``, in the caller's transaction; of how many customers that was. None: too much
+    to go one by one."""
+    await connection.execute("CREATE TEMP TABLE kept_changed (customer_id uuid PRIMARY KEY) ON COMMIT DROP")
+    await connection.execute(
+        f"INSERT INTO kept_changed {_CHANGED.format(after=AFTER, zone=literal(shop.timezone))}",
+        state.position.transaction_id,
+        state.position.position,
+        list(CUSTOMER_ACTIONS),
+    )
+    changed: int = await connection.fetchval("SELECT count(*) FROM kept_changed")
+    ranked = state.standing.ranked if state.standing else 0
+    if changed > max(10_000, ranked // 10):
+        return None
+    if changed:
+        await connection.execute("ANALYZE kept_changed")
+        if not await _move(connection, shop):
+            return None
+    return changed
+
+
+async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> bool:
+    """Take away what was counted of ``kept_changed``, and add what is there now; False, and nothing done, where lines
+    have changed on too many days."""
+    these = "customer_id IN (SELECT customer_id FROM kept_changed)"
+    names = ", ".join(COLUMNS)
+    await connection.execute(
+        f"CREATE TEMP TABLE kept_before ON COMMIT DROP AS SELECT {names} FROM order_facts WHERE {these}"
+    )
+    await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS {facts(shop, customers=f'o.{these}')}")
+    days = [
+        row[0]
+        for row in await connection.fetch(
+            "SELECT DISTINCT b.day FROM analytics_changes q JOIN kept_before b ON b.order_id = q.order_id"
+        )
+    ]
+    if len(days) > MOST_DAYS:
+        return False
+    # Facts that are the same before and after need not be touched.
+    only = f"SELECT {names} FROM {{0}} EXCEPT ALL SELECT {names} FROM {{1}}"
+    await connection.execute(
+        f"""
+        CREATE TEMP TABLE kept_moved ON COMMIT DROP AS
+        SELECT -1 AS sign, gone.* FROM ({only.format("kept_before", "kept_after")}) gone
+        UNION ALL SELECT 1, come.* FROM ({only.format("kept_after", "kept_before")}) come
+        """
+    )
+    moved = await connection.fetchval("SELECT count(*) FROM kept_moved")
+    if moved:
+        for table in ("kept_before", "kept_after", "kept_moved"):
+            await connection.execute(f"ANALYZE {table}")
+        await _roll(connection, bool(days))
+        await connection.execute(
+            "DELETE FROM order_facts f USING kept_moved m"
+            " WHERE m.sign < 0 AND f.customer_id = m.customer_id AND f.order_id = m.order_id"
+        )
+        await connection.execute(f"INSERT INTO order_facts ({names}) SELECT {names} FROM kept_moved WHERE sign > 0")
+        await connection.execute(
+            "INSERT INTO analytics_changes (customer_id, counted) SELECT DISTINCT customer_id, true FROM kept_moved"
+        )
+    if days:
+        await rollups.count_products_anew(connection, days)
+    return True
+
+
+async def _roll(connection: asyncpg.Connection, some_lines: bool) -> None:
+    """Bring the roll-ups from ``kept_before`` to ``kept_after``."""
+    both = "(SELECT day FROM kept_before UNION SELECT day FROM kept_after) either"
+    await connection.execute(f"CREATE TEMP TABLE kept_calendar ON COMMIT DROP AS {rollups.calendar(both)}")
+    for when in ("before", "after"):
+        daily = rollups.by_day(f"kept_{when}", "kept_calendar")
+        await connection.execute(f"CREATE TEMP TABLE kept_days_{when} ON COMMIT DROP AS {daily}")
+    for table, rows in (("sales_buckets", rollups.sales), ("cohort_buckets", rollups.cohorts)):
+        names = (
+            "bucket, start, orders, customers, amount, unvalued"
+            if table == "sales_buckets"
+            else "cohort, month, customers"
+        )
+        gone, come = rows("kept_days_before", negative=True), rows("kept_days_after")
+        await rollups.add(connection, table, f"SELECT {names} FROM ({gone}) g UNION ALL SELECT {names} FROM ({come}) c")
+    source = "kept_moved"
+    if some_lines:
+        # The products of the days on which lines changed are counted anew as a whole.
+        source = (
+            "(SELECT * FROM kept_moved WHERE day NOT IN (SELECT b.day FROM analytics_changes q"
+            " JOIN kept_before b ON b.order_id = q.order_id))"
+        )
+    await connection.execute(f"CREATE TEMP TABLE kept_products ON COMMIT DROP AS {rollups.product_differences(source)}")
+    await rollups.add(
+        connection, "product_buckets", f"SELECT * FROM kept_products UNION ALL ({rollups.by_month('kept_products')})"
+    )
