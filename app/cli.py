@@ -27,7 +27,6 @@ from app.db.database import DatabaseRefusedError, database_url
 from app.db.ids import new_id
 from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
 from app.docs import DocsRefusedError, outdated
-from app.domain.names import email_problem, normal_email, normal_name
 from app.export_file import ExportRefusedError, FileOrder, export_file
 from app.exporting.writers import ExportFormat
 from app.importing.errors import ImportRefusedError
@@ -40,6 +39,7 @@ from app.logs import configure_logs
 from app.main import check, create_app
 from app.models import User
 from app.models.base import utcnow
+from app.names import email_problem, normal_email, normal_name
 from app.redis_budgets import RedisMissingError
 from app.secret import WeakSecretError
 from app.settings import Settings, get_settings, setting_name

@@ -10,10 +10,10 @@ from rich.table import Table
 from app.commands import UserMistakeError, console, origin, with_database
 from app.db.ids import print_id
 from app.domain.grants import Wanted, WantedField
-from app.domain.names import normal_email
 from app.models import Role, User
 from app.models.base import utcnow
 from app.models.enums import FieldAccess, RowScope
+from app.names import normal_email
 from auth.audit import Changes, event
 from auth.audit_log import write_events
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,10 +17,11 @@ from app.demo.bulk import put_back, set_aside
 from app.demo.buyers import plan_buyers
 from app.demo.catalogue import make_products, make_stages
 from app.demo.cells import CLOSING, OPENING
-from app.demo.chance import Calendar
+from app.demo.chance import Calendar, at
 from app.demo.customers import make_contacts, make_customers
 from app.demo.people import DEMO_ACCOUNTS, make_people
 from app.demo.pipeline import make_opportunities
+from app.demo.rates import exchange_rates
 from app.demo.rows import Batch, Frame
 from app.demo.sales import make_orders, plan_orders
 from app.demo.support import make_tickets
@@ -45,7 +46,7 @@ _FILLED = (
     *("customers", "contacts", "opportunities", "stage_changes", "orders", "order_lines", "order_status_changes"),
     *("tickets", "ticket_comments", "products", "stages", "external_refs"),
 )
-_EMPTY = (*_FILLED, "teams")
+_EMPTY = (*_FILLED, "teams", "exchange_rates")
 _SEQUENCES = {"customer_codes": "customers", "order_numbers": "orders", "ticket_numbers": "tickets"}
 
 
@@ -89,6 +90,10 @@ async def load_demo(
             definitions = await set_aside(connection, _FILLED)
             frame = Frame(seed, Calendar(as_of), await _clock(connection, shop_timezone))
             counts = await _copy_all(connection, make_shop(frame, customers, roles, password_hash), tell)
+            first, last = at(frame.calendar.start).date(), as_of.date()
+            rates = list(exchange_rates(first - timedelta(days=1), last, shop_currency))
+            await connection.copy_records_to_table("exchange_rates", records=rates)
+            counts["exchange_rates"] = len(rates)
             for sequence, table in _SEQUENCES.items():
                 await connection.execute("SELECT setval($1, greatest($2, 1))", sequence, counts.get(table, 0))
             async for built in put_back(connection, definitions):

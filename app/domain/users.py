@@ -3,10 +3,11 @@
 from app.domain.checks import check_values
 from app.domain.given import Given
 from app.domain.invitations import Invitation, forget_codes, invite
-from app.domain.names import check_email, check_name, normal_email
+from app.domain.names import check_email, check_name
 from app.domain.rows import new
 from app.domain.work import Work
 from app.models.enums import RowScope
+from app.names import normal_email
 from auth.models import User
 
 # What was kept before addresses were made normal counts as if it were.

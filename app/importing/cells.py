@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from app.importing.targets import TargetField
+from app.names import email_problem, normal_email, normal_name
 
 Convert = Callable[[str], str]
 NULL = r"\N"
@@ -61,8 +62,12 @@ def converter(field: TargetField, *, dates: list[str], timezone: str, decimal: s
             return _rate(decimal)
         case "boolean":
             return _boolean
+        case "name":
+            return _name
         case "email":
             return _email
+        case "address":
+            return _address
         case "currency":
             return _currency
         case "date":
@@ -92,6 +97,18 @@ def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text):
         raise ValueRefusedError(f"must be an email address like anna@example.com, not {shown(text)}")
     return _short_text(text)
+
+
+def _name(text: str) -> str:
+    return _short_text(normal_name(text))
+
+
+def _address(text: str) -> str:
+    """An address to sign in with, as it is kept."""
+    found = normal_email(text)
+    if (said := email_problem(found)) is not None:
+        raise ValueRefusedError(said.removesuffix("."))
+    return _short_text(found)
 
 
 def _currency(text: str) -> str:

@@ -26,7 +26,20 @@ from app.models import (
 )
 
 Kind = Literal[
-    "text", "email", "currency", "enum", "integer", "boolean", "money", "rate", "date", "time", "tags", "reference"
+    "text",
+    "name",
+    "email",
+    "address",
+    "currency",
+    "enum",
+    "integer",
+    "boolean",
+    "money",
+    "rate",
+    "date",
+    "time",
+    "tags",
+    "reference",
 ]
 
 MODELS: Mapping[str, type[SQLModel]] = {
@@ -239,6 +252,10 @@ def _kind(column: Column[Any]) -> Kind:
     for type_, kind in kinds:
         if isinstance(column.type, type_):
             return kind
+    if column.table.name in ("users", "teams") and column.name == "name":
+        return "name"
+    if column.table.name == "users" and column.name == "email":
+        return "address"
     named: dict[str, Kind] = {"email": "email", "currency": "currency"}
     return named.get(column.name, "text")
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 TABLES = (
     *("teams", "users", "stages", "products", "customers", "contacts", "opportunities", "stage_changes", "orders"),
-    *("order_lines", "order_status_changes", "tickets", "ticket_comments", "external_refs"),
+    *("order_lines", "order_status_changes", "tickets", "ticket_comments", "external_refs", "exchange_rates"),
 )
 DEFINITIONS = """
     SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -55,6 +55,16 @@ async def test_the_same_number_gives_the_same_shop(shop: str, empty_database: st
     await connection.close()
     assert report.counts["customers"] == CUSTOMERS
     assert report.counts["orders"] == CUSTOMERS * 5
+
+
+async def test_every_order_and_deal_has_an_exchange_rate(shop: str) -> None:
+    connection = await asyncpg.connect(shop)
+    assert await connection.fetchval("SELECT count(*) FROM order_facts WHERE amount > 0") > 100
+    assert await connection.fetchval("SELECT count(DISTINCT rate) FROM order_facts") > 100
+    assert not await connection.fetchval("SELECT count(*) FROM order_facts WHERE rate IS NULL")
+    lacking = "currency <> 'EUR' AND exchange_rate(currency, opened_at::date) IS NULL"
+    assert not await connection.fetchval(f"SELECT count(*) FROM opportunities WHERE {lacking}")
+    await connection.close()
 
 
 def test_another_seed_gives_another_shop() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.names import email_problem, normal_email, normal_name
+from app.names import email_problem, normal_email, normal_name
 from tests.activity import until
 from tests.api import open_api
 from tests.identity.denials import denied, refused

@@ -126,6 +126,16 @@ async def test_users_are_known_by_email_whatever_its_case(desk: Desk) -> None:
     assert await desk.value("SELECT u.name FROM customers c JOIN users u ON u.id = c.owner_id") == "Ann"
 
 
+async def test_names_and_addresses_of_users_are_kept_as_everywhere(desk: Desk) -> None:
+    map = '[fields]\nname = "{name}"\nemail = "{email}"\nrole = "SALES"\n'
+    text = "name,email\nAnn   Lee,\uff21nn@X.Example\nBo,bo@nowhere.\nCy,\u0430nn@x.example\n"
+    assert figures(await desk.run("user", map, text)) == (1, 0, 0, 0, 2)
+    assert [(line, column) for line, column, _ in desk.rejects()] == [(3, "email"), (4, "email")]
+    assert "several scripts" in desk.rejects()[1][2]
+    assert await desk.rows("SELECT name, email FROM users") == [("Ann Lee", "Ann@x.example")]
+    assert figures(await desk.run("user", map, text)) == (0, 0, 1, 0, 2)
+
+
 async def test_deleted_records_are_told_and_their_natural_keys_are_free(desk: Desk) -> None:
     await desk.run("customer", MAP, TEXT)
     await desk.run("product", '[fields]\nsku = "{s}"\nname = "x"\nprice = "1"\ncurrency = "EUR"\n', "s\nA\n")
