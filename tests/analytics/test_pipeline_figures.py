@@ -90,7 +90,9 @@ async def opened(server: Any, migrated: str, zone: str, customers: int = 25) -> 
     users = await deal_shop.build(url, seed=customers, zone=zone, customers=customers)
     rows, rates = await load_plain(url)
     async with open_api(url, shop_timezone=zone, read_pool=2) as api:
-        yield Shop(api, users, rows, rates, zone)
+        found = Shop(api, users, rows, rates, zone)
+        found.url = url
+        yield found
     await server.drop(url)
 
 
