@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -166,13 +167,19 @@ def _unsettled(build: Building) -> CTE:
 
     def make() -> CTE:
         fact = build.alias(TicketFact)
+        made = [] if _backlog_is_summed(build) else [fact.created_at < _NOW]
         period = within(fact.day, *days(build))
         late = {name: getattr(fact, name) < _NOW for name in ("response_due_at", "resolution_due_at")}
-        counts = {"made": [fact.created_at < _NOW], **{name: [each, *period] for name, each in late.items()}}
-        columns = [func.count().filter(and_(*each)).label(name) for name, each in counts.items()]
-        return select(*columns).where(fact.settled_on.is_(None)).cte(build.compiler.name())
+        counts = {"made": made, **{name: [each, *period] for name, each in late.items()}}
+        columns = [func.count().filter(and_(true(), *each)).label(name) for name, each in counts.items()]
+        found = select(*columns).where(fact.settled_on.is_(None))
+        return (found if made else found.where(*period)).cte(build.compiler.name())
 
     return build.once("kept unsettled", make)
+
+
+def _backlog_is_summed(build: Building) -> bool:
+    return "backlog" not in build.asked or build.moment("to") is not None
 
 
 def _backlog(build: Building) -> ColumnElement[Any]:
