@@ -1,6 +1,6 @@
 """The minutes that tickets take, in steps.
 
-Of each day is kept how many tickets took how long, in steps that are a quarter longer than those before. So the step in
+Of each day is kept how many tickets took how long, in steps each a fifth longer than the one before. So the step in
 which a percentile lies is known, and few tickets need to be looked at for the exact value.
 """
 

@@ -69,7 +69,7 @@ class Tickets(Definition):
     were resolved, how many of those that have a time to keep kept it, and how satisfied their customers were.
 
     Besides them, ``resolved`` counts the tickets resolved in the period, and ``backlog`` those that were unsettled at
-    its end.
+    its end. Where what is kept of all tickets may be used (``kept_tickets``), the statement holds both ways.
     """
 
     entity = Ticket

@@ -12,6 +12,7 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping.follow import Followed, follow
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
+from app.db.migrate import migrate
 from tests.analytics.kept_tickets import TicketShop
 from tests.analytics.plain_tickets import assert_tickets_right
 from tests.importing.conftest import Desk
@@ -148,6 +149,17 @@ async def test_so_many_changes_count_everything_anew(
     await shop.tell()
     done = await bring(connection)
     assert done == (Followed(0, everything=True) if everything else Followed(0, tickets=6))
+    await assert_tickets_right(connection)
+
+
+async def test_after_the_migration_everything_is_counted_anew(
+    connection: asyncpg.Connection, empty_database: str
+) -> None:
+    await opened(connection, 2)
+    await migrate(empty_database, "0024-1", down=True)
+    await migrate(empty_database)
+    assert await all_kept(connection) == []
+    assert await bring(connection) == Followed(0, everything=True)
     await assert_tickets_right(connection)
 
 
