@@ -139,30 +139,31 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     names = ", ".join(COLUMNS)
     these = "(SELECT ticket_id FROM kept_tickets)"
     for table, select in (
-        ("kept_before", f"SELECT {names} FROM ticket_facts WHERE ticket_id IN {these}"),
-        ("kept_after", facts(shop, tickets=f"t.id IN {these}")),
+        ("before", f"SELECT {names} FROM ticket_facts WHERE ticket_id IN {these}"),
+        ("after", facts(shop, tickets=f"t.id IN {these}")),
     ):
-        await connection.execute(f"CREATE TEMP TABLE {table}_tickets ON COMMIT DROP AS {select}")
+        await connection.execute(f"CREATE TEMP TABLE kept_tickets_{table} ON COMMIT DROP AS {select}")
     # Facts that are the same before and after need not be touched.
-    only = f"SELECT {names} FROM kept_{{0}}_tickets EXCEPT ALL SELECT {names} FROM kept_{{1}}_tickets"
+    only = f"SELECT {names} FROM kept_tickets_{{0}} EXCEPT ALL SELECT {names} FROM kept_tickets_{{1}}"
     await connection.execute(
         f"""
-        CREATE TEMP TABLE kept_moved_tickets ON COMMIT DROP AS
+        CREATE TEMP TABLE kept_tickets_moved ON COMMIT DROP AS
         SELECT -1 AS sign, gone.* FROM ({only.format("before", "after")}) gone
         UNION ALL SELECT 1, come.* FROM ({only.format("after", "before")}) come
         """
     )
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM kept_moved_tickets)"):
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM kept_tickets_moved)"):
         return
+    await connection.execute("ANALYZE kept_tickets_moved")
     await connection.execute(
-        f"CREATE TEMP TABLE kept_ticket_counts ON COMMIT DROP AS {by_day('kept_moved_tickets', sign='sign')}"
+        f"CREATE TEMP TABLE kept_ticket_counts ON COMMIT DROP AS {by_day('kept_tickets_moved', sign='sign')}"
     )
     await rollups.add(
         connection, "ticket_buckets", f"SELECT * FROM kept_ticket_counts UNION ALL {by_month('kept_ticket_counts')}"
     )
     await connection.execute(
-        "DELETE FROM ticket_facts f USING kept_moved_tickets m WHERE m.sign < 0 AND f.ticket_id = m.ticket_id"
+        "DELETE FROM ticket_facts f USING kept_tickets_moved m WHERE m.sign < 0 AND f.ticket_id = m.ticket_id"
     )
     await connection.execute(
-        f"INSERT INTO ticket_facts ({names}) SELECT {names} FROM kept_moved_tickets WHERE sign > 0"
+        f"INSERT INTO ticket_facts ({names}) SELECT {names} FROM kept_tickets_moved WHERE sign > 0"
     )
