@@ -77,7 +77,7 @@ _CHANGE = """
 """
 # As before the first start.
 _FORGET = """
-    TRUNCATE order_facts, sales_buckets, product_buckets, cohort_buckets, metric_counts;
+    TRUNCATE order_facts, sales_buckets, product_buckets, cohort_buckets, metric_counts, ticket_facts, ticket_buckets;
     UPDATE analytics_state SET built = false, whole = false;
     UPDATE customer_metrics SET sold_orders = 0, exact_revenue = 0, revenue = 0, unvalued_orders = 0,
         first_sold_at = NULL, last_sold_at = NULL, order_days = 0, rhythm = NULL, due_at = NULL, churned_at = NULL,

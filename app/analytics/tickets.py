@@ -9,6 +9,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Float,
+    FromClause,
     Integer,
     Numeric,
     Text,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -26,8 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
+from app.analytics import kept_tickets
 from app.analytics.building import ANALYSE, Building, Definition, Table, text
 from app.analytics.periods import local_start, moment_of, period_buckets, refusal, span, within
+from app.analytics.rolled import usable
 from app.models import Ticket
 from app.models.base import Row
 from app.models.enums import TicketChannel, TicketKind, TicketPriority, TicketStatus
@@ -55,8 +59,6 @@ _NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
-_OTHERWISE = frozenset(("averageSatisfaction", "satisfaction"))
-
 _LABELS: Mapping[str, type[StrEnum]] = MappingProxyType(
     {"byChannel": TicketChannel, "byKind": TicketKind, "byPriority": TicketPriority}
 )
@@ -67,35 +69,24 @@ class Tickets(Definition):
     were resolved, how many of those that have a time to keep kept it, and how satisfied their customers were.
 
     Besides them, ``resolved`` counts the tickets resolved in the period, and ``backlog`` those that were unsettled at
-    its end.
+    its end. Where what is kept of all tickets may be used (``kept_tickets``), the statement holds both ways.
     """
 
     entity = Ticket
 
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
         """When tickets were opened, and what each figure is about."""
-        names = {"created_at", *(name for each in asked for name in _NEEDS.get(each, ()))}
-        return [(Ticket, name) for name in sorted(names)]
+        return _needs(asked)
 
     def table(self, build: Building) -> Table:
         """The one row."""
-        asked = set(build.asked)
-        of = _rows(build)
-        response, resolution = _minutes(of, "first_responded_at"), _minutes(of, "resolved_at")
-        made: dict[str, Callable[[], ColumnElement[Any]]] = {
-            "medianFirstResponseMinutes": lambda: _percentile(of, "0.5", response),
-            "p90FirstResponseMinutes": lambda: _percentile(of, "0.9", response),
-            "medianResolutionMinutes": lambda: _percentile(of, "0.5", resolution),
-            "firstResponseSlaMet": lambda: _met(of, "first_response_due_at", "first_responded_at"),
-            "resolutionSlaMet": lambda: _met(of, "resolution_due_at", "resolved_at"),
-            "averageSatisfaction": lambda: _satisfaction(build, mean=True),
-            "satisfaction": lambda: _satisfaction(build),
-            "backlog": lambda: func.count().filter(of.c.unsettled),
-        }
-        columns = [make().label(name) for name, make in made.items() if name in asked]
+        otherwise = {"averageSatisfaction": True, "satisfaction": False}
+        columns = [
+            _satisfaction(build, mean=mean).label(name) for name, mean in otherwise.items() if name in build.asked
+        ]
+        measured = _measured(build)
         whole = select(*columns, _ZERO.label("#none"))
-        # What is worked out otherwise is one row already.
-        return Table(whole.select_from(of) if asked & (made.keys() - _OTHERWISE) else whole)
+        return Table(whole if measured is None else whole.add_columns(*measured.c).select_from(measured))
 
     def refusal(self, build: Building) -> ColumnElement[Any] | None:
         """A period of more buckets than anybody can look at."""
@@ -107,7 +98,39 @@ class Tickets(Definition):
         return _by_time(build, name) if name in _MOMENTS else _by_label(build, name)
 
 
+def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
+    names = {"created_at", *(name for each in asked for name in _NEEDS.get(each, ()))}
+    return [(Ticket, name) for name in sorted(names)]
+
+
 _MOMENTS: Mapping[str, str] = MappingProxyType({"opened": "created_at", "resolved": "resolved_at"})
+
+
+def _may_roll(build: Building) -> bool:
+    """Whether the caller may have what is kept of all tickets."""
+    return build.whole(Ticket, *(name for _, name in _needs(build.asked)))
+
+
+def _measured(build: Building) -> FromClause | None:
+    """The one row of what is measured of the tickets; None where nothing of that is asked for."""
+    of = _rows(build)
+    response, resolution = _minutes(of, "first_responded_at"), _minutes(of, "resolved_at")
+    made: dict[str, Callable[[], ColumnElement[Any]]] = {
+        "medianFirstResponseMinutes": lambda: _percentile(of, "0.5", response),
+        "p90FirstResponseMinutes": lambda: _percentile(of, "0.9", response),
+        "medianResolutionMinutes": lambda: _percentile(of, "0.5", resolution),
+        "firstResponseSlaMet": lambda: _met(of, "first_response_due_at", "first_responded_at"),
+        "resolutionSlaMet": lambda: _met(of, "resolution_due_at", "resolved_at"),
+        "backlog": lambda: func.count().filter(of.c.unsettled),
+    }
+    asked = [name for name in made if name in build.asked]
+    if not asked:
+        return None
+    raw = select(*(made[name]().label(name) for name in asked)).select_from(of)
+    if not _may_roll(build):
+        return raw.subquery(build.compiler.name())
+    rolled = kept_tickets.measured(build, asked)
+    return raw.having(not_(usable(build, "DAY"))).union_all(rolled).subquery(build.compiler.name())
 
 
 def _rows(build: Building) -> CTE:
@@ -143,13 +166,14 @@ def _row(build: Building) -> CTE:
         counting.append(unsettled)
     if "resolved" in asked:
         counting.append(and_(true(), *within(value("resolved_at"), start, end)))
-    found = (
-        select(*(column.label(label) for label, column in columns.items()))
-        .where(*build.seen(Ticket, ticket), or_(*counting))
-        .cte(build.compiler.name())
+    found = select(*(column.label(label) for label, column in columns.items())).where(
+        *build.seen(Ticket, ticket), or_(*counting)
     )
+    if _may_roll(build):
+        found = found.where(not_(usable(build, "DAY")))
+    rows = found.cte(build.compiler.name())
     # To write down all tickets of the shop takes longer than to go through them once more; those of a few, less.
-    return found.prefix_with("NOT MATERIALIZED") if build.sight.covers_all(Ticket, ANALYSE) else found
+    return rows.prefix_with("NOT MATERIALIZED") if build.sight.covers_all(Ticket, ANALYSE) else rows
 
 
 def _sorts(build: Building) -> CTE:
@@ -164,10 +188,22 @@ def _sort(build: Building) -> CTE:
     return select(*by, func.count().label("count")).where(of.c.opened).group_by(*by).cte(build.compiler.name())
 
 
+def _marks(build: Building) -> CTE:
+    """How many customers of tickets opened in the period gave which mark, or none."""
+
+    def make() -> CTE:
+        sorts = _sorts(build)
+        raw = select(sorts.c.satisfaction.label("mark"), sorts.c.count)
+        found = raw.union_all(kept_tickets.marks(build)) if _may_roll(build) else raw
+        return found.cte(build.compiler.name())
+
+    return build.once("marks", make)
+
+
 def _satisfaction(build: Building, *, mean: bool = False) -> ColumnElement[Any]:
     """How many customers gave 1, 2, 3, 4 and 5; or the mean of what they gave."""
-    sorts = _sorts(build)
-    mark, count = sorts.c.satisfaction, sorts.c.count
+    marks = _marks(build)
+    mark, count = marks.c.mark, marks.c.count
     if mean:
         given = func.sum(count).filter(mark.is_not(None))
         return select(cast(func.sum(mark * count) / given, Numeric)).scalar_subquery()
@@ -184,7 +220,9 @@ def _found(build: Building, name: str) -> CTE:
         local = local_start(build.given("bucket"), moment, zone).label("local")
         period = within(moment, build.moment("from"), build.moment("to"))
         counted = select(local, func.count().label("count")).where(moment.is_not(None), *period)
-        return counted.group_by(local).cte(build.compiler.name())
+        raw = counted.group_by(local)
+        found = raw.union_all(kept_tickets.by_time(build, name)) if _may_roll(build) else raw
+        return found.cte(build.compiler.name())
 
     return build.once(name, make)
 
@@ -210,7 +248,10 @@ def _by_label(build: Building, name: str) -> Table:
     sorts, kind = _sorts(build), _LABELS[name]
     found = cast(sorts.c[_NEEDS[name][0]], Text).label("label")
     count = func.sum(sorts.c.count, type_=Integer).label("count")
-    counted = select(found, count).group_by(found).cte(build.compiler.name())
+    raw = select(found, count).group_by(found)
+    counted = (raw.union_all(kept_tickets.by_label(build, name)) if _may_roll(build) else raw).cte(
+        build.compiler.name()
+    )
     members = values(column("place", Integer), column("label", Text), name="#members", literal_binds=True).data(
         [(number, member.value) for number, member in enumerate(kind)]
     )

@@ -21,6 +21,7 @@ from app.models.kept import (
     SegmentSnapshot,
     SegmentSnapshotMonth,
 )
+from app.models.kept_tickets import TicketBucket, TicketFact
 from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
 from app.models.order import Order, OrderLine, OrderStatusChange
@@ -93,6 +94,8 @@ __all__ = [
     "StagesEntered",
     "Team",
     "Ticket",
+    "TicketBucket",
     "TicketComment",
+    "TicketFact",
     "User",
 ]

@@ -162,6 +162,29 @@ class CountedMetric(Upper):
     RHYTHM = auto()
 
 
+class TicketCount(Upper):
+    """Of which tickets is kept how many there are each day.
+
+    OPENED: those made on that day; RESOLVED: those resolved on it; SETTLED: those that were both made and settled by
+    then, and not before. The others are of those made on that day, by a label: their channel, kind, priority or
+    satisfaction; whether their first RESPONSE_KEPT the time for it or their RESOLUTION_KEPT its own, as far as that
+    will not change by itself; between which limits the minutes to their first response (ANSWERED_IN) or resolution
+    (RESOLVED_IN) are.
+    """
+
+    OPENED = auto()
+    RESOLVED = auto()
+    SETTLED = auto()
+    CHANNEL = auto()
+    KIND = auto()
+    PRIORITY = auto()
+    SATISFACTION = auto()
+    RESPONSE_KEPT = auto()
+    RESOLUTION_KEPT = auto()
+    ANSWERED_IN = auto()
+    RESOLVED_IN = auto()
+
+
 class WinRateKey(Upper):
     """What win rates are told by."""
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tests.analytics import deal_shop, plain_pipeline
@@ -54,9 +55,9 @@ WHERES: tuple[Where, ...] = (
 class Shop:
     """A generated shop, behind the API."""
 
-    def __init__(self, api: Api, users: dict[str, UUID], rows: Any, rates: Any, zone: str) -> None:
-        self.api, self.users, self.rows, self.rates, self.zone = api, users, rows, rates, zone
-        self.currency, self.url = "EUR", ""
+    def __init__(self, api: Api, users: dict[str, UUID], rows: Any, rates: Any, zone: str, url: str) -> None:
+        self.api, self.users, self.rows, self.rates, self.zone, self.url = api, users, rows, rates, zone, url
+        self.currency = "EUR"
         self._known: dict[str, Plain] = {}
 
     def plain(self, user: str) -> Plain:
@@ -85,12 +86,18 @@ def _sent(value: Any) -> Any:
 
 
 @asynccontextmanager
-async def opened(server: Any, migrated: str, zone: str, customers: int = 25) -> AsyncIterator[Shop]:
+async def opened(
+    server: Any, migrated: str, zone: str, customers: int = 25, change: str | None = None
+) -> AsyncIterator[Shop]:
     url = await server.copy(migrated)
     users = await deal_shop.build(url, seed=customers, zone=zone, customers=customers)
+    if change is not None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(change)
+        await connection.close()
     rows, rates = await load_plain(url)
     async with open_api(url, shop_timezone=zone, read_pool=2) as api:
-        yield Shop(api, users, rows, rates, zone)
+        yield Shop(api, users, rows, rates, zone, url)
     await server.drop(url)
 
 

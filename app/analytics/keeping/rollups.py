@@ -99,6 +99,7 @@ _KEYS = {
     "sales_buckets": (("bucket", "start"), ("orders", "customers", "amount", "unvalued"), "orders"),
     "product_buckets": (("bucket", "start", "product_id"), ("quantity", "orders", "amount"), "orders"),
     "cohort_buckets": (("cohort", "month"), ("customers",), "customers"),
+    "ticket_buckets": (("what", "bucket", "start", "label"), ("tickets",), "tickets"),
     "metric_counts": (("metric", "value"), ("customers",), "customers"),
 }
 
