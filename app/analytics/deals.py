@@ -48,7 +48,7 @@ def priced(build: Building, deal: Any) -> tuple[ColumnElement[Any], ColumnElemen
     """By what an exchange rate for ``deal`` is found: its currency, and the day of its closing in the shop's time zone,
     today's while it is open. The shop's own currency needs no day."""
     closed = cast(build.value(Opportunity, deal, "closed_at"), Opportunity.closed_at.type)  # type: ignore[union-attr]
-    day = cast(func.timezone(text(build.shop.timezone), func.coalesce(closed, NOW)), Date)
+    day = _day(build, func.coalesce(closed, NOW))
     return deal.currency, case((deal.currency != text(build.shop.currency), day), else_=null())
 
 
@@ -85,7 +85,21 @@ def without_rate(deals: Any) -> ColumnElement[Any]:
     return select(case((count > literal_column("0"), said), else_=null())).select_from(deals).scalar_subquery()
 
 
+def seconds(time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A length of time, or the one since 1970 of a moment, in seconds: exact."""
+    return cast(extract("epoch", time), Numeric)
+
+
 def days(length: ColumnElement[Any], count: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The average, in days, of ``count`` lengths of time that come to ``length`` together; NULL without any."""
-    seconds = cast(extract("epoch", length), Numeric)
-    return cast(seconds / func.nullif(count, literal_column("0")) / DAY, Numeric)
+    """The average, in days, of ``count`` lengths of time that come to ``length`` seconds together; NULL without any."""
+    return cast(length / func.nullif(count, literal_column("0")) / DAY, Numeric)
+
+
+def kept_day(build: Building, closed: ColumnElement[bool]) -> ColumnElement[Any]:
+    """By what, beside the currency, an exchange rate for kept amounts is found: today for those of open opportunities.
+    Those of ``closed`` ones are in the shop's currency, or there is no rate."""
+    return case((~closed, _day(build, NOW)), else_=null())
+
+
+def _day(build: Building, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(func.timezone(text(build.shop.timezone), moment), Date)

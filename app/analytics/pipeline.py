@@ -6,25 +6,33 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Date,
     Integer,
     Interval,
     Numeric,
+    Select,
+    Text,
     cast,
     func,
     literal_column,
+    not_,
     null,
     outerjoin,
     select,
+    union_all,
 )
 
 from app.analytics.building import Building, Definition, Table
-from app.analytics.deals import NOW, days, listed, priced, rate, referred, total, without_rate
-from app.models import Opportunity, Stage
+from app.analytics.deals import NOW, days, kept_day, listed, priced, rate, referred, seconds, total, without_rate
+from app.analytics.rolled import built
+from app.models import Opportunity, OpportunityFact, PipelineBucket, Stage
 from app.models.base import Row
 from app.models.opportunity import rots_before
+from app.reading.correlation import own
 from app.reading.printing import effective
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
+_NONE: ColumnElement[Any] = cast(null(), Numeric)
 _MONEY = {"amount": "amount", "weightedAmount": "weighted_amount"}
 
 
@@ -49,7 +57,7 @@ class Pipeline(Definition):
             select(
                 valued.c.stage_id,
                 func.sum(valued.c.count, type_=Integer).label("count"),
-                func.sum(valued.c.length, type_=Interval).label("length"),
+                func.sum(valued.c.length, type_=Numeric).label("length"),
                 func.sum(valued.c.rotting, type_=Integer).label("rotting"),
                 total(valued.c.amount * valued.c.rate).label("amount"),
                 total(valued.c.weighted * valued.c.rate).label("weighted"),
@@ -71,7 +79,7 @@ class Pipeline(Definition):
             select(*(value.label(label) for label, value in shown.items()))
             .select_from(stage)
             .outerjoin(here, here.c.stage_id == stage.id)
-            .where(listed(build, stage, select(here.c.stage_id)))
+            .where(listed(build, stage, select(here.c.stage_id).where(here.c.count > _ZERO)))
         )
         return Table(rows, order=("#position", "#id"))
 
@@ -92,11 +100,33 @@ def _valued(build: Building) -> CTE:
 
 
 def _value(build: Building) -> CTE:
+    raw = _raw(build)
+    parts = union_all(raw.where(not_(built(build))), *_kept(build)) if _may_roll(build) else raw
+    found = parts.cte(build.compiler.name())
+    if _money(build):
+        return select(found, rate(build, found.c.currency, found.c.day).label("rate")).cte(build.compiler.name())
+    nothing = [_NONE.label(name) for name in ("amount", "weighted", "rate")]
+    return select(found, *nothing).cte(build.compiler.name())
+
+
+def _money(build: Building) -> list[str]:
+    """The amounts that are asked for."""
+    return [name for name in _MONEY if name in build.asked]
+
+
+def _may_roll(build: Building) -> bool:
+    """Whether the caller may have what is kept of all opportunities."""
+    attributes = [_MONEY[name] for name in _money(build)]
+    attributes += ["closed_at"] if attributes else []
+    attributes += ["is_rotting"] if "rotting" in build.asked else []
+    return build.whole(Opportunity, "stage", *attributes)
+
+
+def _raw(build: Building) -> Select[Any]:
+    """What is in each stage, from the opportunities themselves."""
     deal, asked = build.alias(Opportunity), set(build.asked)
     stage_id = referred(build, Opportunity, deal, "stage")
-    money = {name: build.value(Opportunity, deal, each) for name, each in _MONEY.items() if name in asked}
-    nothing: ColumnElement[Any] = cast(null(), Numeric)
-    amount, weighted = money.get("amount", nothing), money.get("weightedAmount", nothing)
+    money = {name: build.value(Opportunity, deal, _MONEY[name]) for name in _money(build)}
     rotting: ColumnElement[Any] = _ZERO
     rows: Any = deal
     if "rotting" in asked:
@@ -105,9 +135,9 @@ def _value(build: Building) -> CTE:
         treatment = build.sight.treatment(Opportunity, "is_rotting", deal)
         rotting = func.count().filter(effective(deal.stage_entered_at, treatment) < rots_before(stage))
         rows = outerjoin(deal, stage, stage.id == stage_id)
-    length: ColumnElement[Any] = cast(null(), Interval)
+    length = _NONE
     if "averageDaysInStage" in asked:
-        length = func.sum(NOW - deal.stage_entered_at, type_=Interval)
+        length = seconds(func.sum(NOW - deal.stage_entered_at, type_=Interval))
     columns: list[ColumnElement[Any]] = [
         stage_id.label("stage_id"),
         func.count().label("count"),
@@ -118,19 +148,36 @@ def _value(build: Building) -> CTE:
     if money:
         currency, day = priced(build, deal)
         groups += [currency, day]
-        valued = func.count(func.coalesce(*money.values()))
-        sums = {"amount": func.sum(amount), "weighted": func.sum(weighted), "valued": valued}
+        sums = {
+            "amount": func.sum(money.get("amount", _NONE)),
+            "weighted": func.sum(money.get("weightedAmount", _NONE)),
+            "valued": func.count(func.coalesce(*money.values())),
+        }
         columns += [currency.label("currency"), day.label("day")]
         columns += [value.label(label) for label, value in sums.items()]
-    found = (
-        select(*columns)
-        .select_from(rows)
-        .where(*build.seen(Opportunity, deal), stage_id.is_not(None))
-        .group_by(*groups)
-        .cte(build.compiler.name())
-    )
-    if not money:
-        return select(found, nothing.label("amount"), nothing.label("weighted"), nothing.label("rate")).cte(
-            build.compiler.name()
-        )
-    return select(found, rate(build, found.c.currency, found.c.day).label("rate")).cte(build.compiler.name())
+    conditions = [*build.seen(Opportunity, deal), stage_id.is_not(None)]
+    return select(*columns).select_from(rows).where(*conditions).group_by(*groups)
+
+
+def _kept(build: Building) -> list[Select[Any]]:
+    """The same from what is kept of all opportunities. Which of them rot now, the facts tell."""
+    kept: Any = build.alias(PipelineBucket)
+    count = func.sum(kept.opportunities)
+    length = count * seconds(NOW) - func.sum(kept.entered) if "averageDaysInStage" in build.asked else _NONE
+    columns = [kept.stage_id, count, length, _ZERO]
+    groups: list[ColumnElement[Any]] = [kept.stage_id]
+    if money := _money(build):
+        day = kept_day(build, kept.closed)
+        groups += [kept.currency, day]
+        sums = [func.sum(kept.amount if "amount" in money else _NONE)]
+        sums += [func.sum(kept.weighted if "weightedAmount" in money else _NONE)]
+        columns += [kept.currency, day, *sums, count]
+    parts = [select(*columns).where(built(build)).group_by(*groups)]
+    if "rotting" in build.asked:
+        fact: Any = build.alias(OpportunityFact)
+        stage = build.alias(Stage)
+        rotting = own(select(func.count()).where(fact.stage_id == stage.id, fact.entered_at < rots_before(stage)), fact)
+        columns = [stage.id, _ZERO, _NONE, rotting.scalar_subquery()]
+        columns += [cast(null(), Text), cast(null(), Date), _NONE, _NONE, _ZERO] if money else []
+        parts.append(select(*columns).where(built(build)))
+    return parts

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.deals import days, kind_of, priced, rate, referred, total, without_rate
+from app.analytics.deals import days, kind_of, priced, rate, referred, seconds, total, without_rate
 from app.analytics.figure import Figure
 from app.analytics.periods import local_start, within
 from app.models import Opportunity, Product, Stage, Team, User
@@ -72,7 +72,7 @@ class WinRates(Definition):
             "lost": lost,
             "rate": cast(won, Float) / (won + lost),
             "wonAmount": total(told.c.amount * told.c.rate),
-            "averageDaysToClose": days(func.sum(told.c.length, type_=Interval), won),
+            "averageDaysToClose": days(seconds(func.sum(told.c.length, type_=Interval)), won),
             "#none": told.c.key == _EMPTY,
             "#label": told.c.label.collate("C"),
         }

@@ -21,6 +21,7 @@ from app.models.kept import (
     SegmentSnapshot,
     SegmentSnapshotMonth,
 )
+from app.models.kept_deals import ClosingBucket, FunnelBucket, OpportunityFact, PipelineBucket, PipelineWay
 from app.models.kept_tickets import TicketBucket, TicketFact
 from app.models.merge import CustomerMerge
 from app.models.opportunity import Opportunity, StageChange
@@ -57,6 +58,7 @@ __all__ = [
     "AuditSeal",
     "AuditVerification",
     "BudgetLevel",
+    "ClosingBucket",
     "CohortBucket",
     "Contact",
     "Customer",
@@ -67,16 +69,20 @@ __all__ = [
     "ExportLink",
     "ExternalRef",
     "FieldGrant",
+    "FunnelBucket",
     "Grant",
     "IdempotencyKey",
     "MetricCount",
     "OneTimeCode",
     "Opportunity",
+    "OpportunityFact",
     "Order",
     "OrderFact",
     "OrderLine",
     "OrderStatusChange",
     "OutboxEvent",
+    "PipelineBucket",
+    "PipelineWay",
     "Product",
     "ProductBucket",
     "ProviderIdentity",

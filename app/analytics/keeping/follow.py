@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping import sales, tickets
+from app.analytics.keeping import deals, sales, tickets
 from app.analytics.keeping.measuring import measure
 from app.analytics.keeping.refresh import Told, reached, refresh
 from app.analytics.keeping.since import ANYTHING, CUSTOMER_ACTIONS
@@ -109,9 +109,12 @@ async def _count(connection: asyncpg.Connection, state: State, shop: ShopFacts, 
         customers = await sales.count_changed(connection, shop, state)
         if customers is None:
             return None
+        opportunities = await deals.count_changed(connection, shop, state)
+        if opportunities is None:
+            return None
         served = await tickets.count_changed(connection, shop, state)
         if served is None:
             return None
         await connection.execute("DELETE FROM analytics_changes WHERE NOT counted")
         await write_followed(connection, shop, position, now)
-    return Followed(customers, tickets=served)
+    return Followed(customers, opportunities, served)

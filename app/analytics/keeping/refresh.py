@@ -13,7 +13,7 @@ from decimal import Decimal
 import asyncpg
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping import metrics, ranks, rollups, sales, tickets
+from app.analytics.keeping import deals, metrics, ranks, rollups, sales, tickets
 from app.analytics.keeping.literals import literal
 from app.analytics.keeping.state import Standing, write_followed, write_standing
 from app.db.places import BELOW
@@ -95,6 +95,7 @@ async def _count(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     await connection.execute("DELETE FROM analytics_changes")
     await connection.execute("UPDATE analytics_state SET whole = false")
     await sales.count_all(connection, shop)
+    await deals.count_all(connection, shop)
     await tickets.count_all(connection, shop)
     await write_followed(connection, shop, position, now)
 

@@ -101,6 +101,17 @@ _KEYS = {
     "cohort_buckets": (("cohort", "month"), ("customers",), "customers"),
     "ticket_buckets": (("what", "bucket", "start", "label"), ("tickets",), "tickets"),
     "metric_counts": (("metric", "value"), ("customers",), "customers"),
+    "pipeline_buckets": (
+        ("stage_id", "closed", "currency", "expected"),
+        ("opportunities", "entered", "amount", "weighted"),
+        "opportunities",
+    ),
+    "closing_buckets": (
+        ("by", "month", "id", "stage_id", "currency"),
+        ("opportunities", "amount", "length"),
+        "opportunities",
+    ),
+    "funnel_buckets": (("month", "way"), ("opportunities",), "opportunities"),
 }
 
 

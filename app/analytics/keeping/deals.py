@@ -1,0 +1,186 @@
+"""Opportunities: facts of each that counts, and their roll-ups by stage, by closing and by the way that they came.
+
+Of each that changed, what had been counted is taken away and what is there now is added.
+"""
+
+# ruff: noqa: S608  # Statements are made of names and values of our own.
+
+import asyncpg
+
+from app.analytics.building import ShopFacts
+from app.analytics.keeping import rollups
+from app.analytics.keeping.facts import day_of
+from app.analytics.keeping.literals import literal
+from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
+from app.analytics.keeping.state import State
+from app.models.kept_deals import NO_MONTH, NOBODY
+
+FACTS = (
+    *("opportunity_id", "stage_id", "owner_id", "product_id", "way", "opened", "closed", "expected", "entered_at"),
+    *("length", "currency", "amount", "weighted"),
+)
+
+TABLES = ("opportunity_facts", "pipeline_ways", "funnel_buckets", "pipeline_buckets", "closing_buckets")
+
+MOST = 10_000
+"""With more opportunities changed than this, and than a tenth of all, everything is counted anew."""
+
+_RATES = """
+    SELECT currency, day, exchange_rate(currency, day) AS rate FROM (
+        SELECT DISTINCT o.currency, {day} AS day FROM opportunities o
+        WHERE o.closed_at IS NOT NULL AND o.currency <> {own}
+    ) found
+"""
+_CHANGED = """
+    SELECT e.record_id FROM outbox e WHERE {after} AND e.entity = 'Opportunity'
+    UNION
+    SELECT o.id FROM outbox e JOIN opportunities o ON o.customer_id = e.record_id
+    WHERE {after} AND e.entity = 'Customer' AND e.action = ANY($3)
+    UNION
+    SELECT q.opportunity_id FROM analytics_changes q WHERE q.opportunity_id IS NOT NULL
+    UNION
+    SELECT o.id FROM (SELECT DISTINCT currency, day FROM analytics_changes WHERE currency IS NOT NULL) q
+    CROSS JOIN LATERAL (
+        SELECT min(day) AS day FROM exchange_rates r WHERE r.currency = q.currency AND r.day > q.day
+    ) later
+    JOIN opportunities o ON o.currency = q.currency
+        AND o.closed_at >= timezone({zone}, q.day::timestamp) - interval '1 day'
+        AND o.closed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
+"""  # A day to both sides: those found too many come to no difference.
+
+
+def facts(shop: ShopFacts, *, rates: str | None = None, limited: str = "") -> str:
+    """The facts as of now, with the ``stages`` of the way, rates taken from the table ``rates`` if there is one;
+    ``limited`` is a further condition on opportunities ``o``."""
+    own = f"o.currency = {literal(shop.currency)}"
+    day = day_of(shop, "o.closed_at")
+    rate = "r.rate" if rates else f"exchange_rate(o.currency, {day})"
+    joined = f"LEFT JOIN {rates} r ON r.currency = o.currency AND r.day = {day} AND NOT {own}" if rates else ""
+    return f"""
+        SELECT opportunity_id, stage_id, owner_id, product_id,
+            encode(substr(sha256(array_to_string(stages, ',')::bytea), 1, 16), 'hex')::uuid AS way,
+            {_month(day_of(shop, "opened_at"))} AS opened, {_month(day_of(shop, "closed_at"))} AS closed,
+            {_month("expected_close_on")} AS expected, stage_entered_at AS entered_at,
+            extract(epoch FROM closed_at - opened_at) AS length,
+            CASE WHEN rate IS NULL THEN currency ELSE {literal(shop.currency)} END AS currency,
+            amount * coalesce(rate, 1) AS amount, weighted * coalesce(rate, 1) AS weighted, stages
+        FROM (
+            SELECT o.id AS opportunity_id, o.*,
+                CASE WHEN o.stage_id = ANY (e.stages) THEN e.stages ELSE (
+                    SELECT array_agg(stage ORDER BY stage) FROM unnest(e.stages || o.stage_id) stage
+                ) END AS stages,
+                CASE WHEN o.closed_at IS NOT NULL THEN CASE WHEN {own} THEN 1 ELSE {rate} END END AS rate,
+                round(o.amount * o.probability * 0.01, currency_scale(o.currency)) AS weighted
+            FROM opportunities o LEFT JOIN stages_entered e ON e.opportunity_id = o.id {joined}
+            WHERE o.deleted_at IS NULL {limited}
+                AND NOT EXISTS (SELECT FROM customers c WHERE c.id = o.customer_id AND c.deleted_at IS NOT NULL)
+        ) found
+    """
+
+
+def _month(day: str) -> str:
+    return f"date_trunc('month', ({day})::timestamp)::date"
+
+
+def pipeline(source: str) -> str:
+    """The rows of ``pipeline_buckets`` that the facts of ``source`` add or take away, as their ``sign`` says."""
+    return f"""
+        SELECT stage_id, closed IS NOT NULL AS closed, currency, coalesce(expected, {literal(NO_MONTH)}) AS expected,
+            sum(sign)::int AS opportunities, sum(sign * extract(epoch FROM entered_at)) AS entered,
+            sum(sign * amount) AS amount, sum(sign * weighted) AS weighted
+        FROM {source} GROUP BY 1, 2, 3, 4
+    """
+
+
+def closings(source: str) -> str:
+    """The rows of ``closing_buckets`` that the facts of ``source`` add or take away, as their ``sign`` says."""
+    return f"""
+        SELECT v.by, closed AS month, v.id, stage_id, currency, sum(sign)::int AS opportunities,
+            sum(sign * amount) AS amount, sum(sign * length) AS length
+        FROM {source} CROSS JOIN LATERAL (
+            VALUES ('OWNER', coalesce(owner_id, '{NOBODY}')), ('PRODUCT', coalesce(product_id, '{NOBODY}'))
+        ) v(by, id)
+        WHERE closed IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+    """
+
+
+def funnel(source: str) -> str:
+    """The rows of ``funnel_buckets`` that the facts of ``source`` add or take away, as their ``sign`` says."""
+    return f"SELECT opened AS month, way, sum(sign)::int AS opportunities FROM {source} GROUP BY 1, 2"
+
+
+_ROLLED = {"pipeline_buckets": pipeline, "closing_buckets": closings, "funnel_buckets": funnel}
+
+
+async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
+    """Count everything anew, in the caller's transaction."""
+    day, own = day_of(shop, "o.closed_at"), literal(shop.currency)
+    await rollups.make(connection, "kept_deal_rates", _RATES.format(day=day, own=own))
+    signed = f"SELECT 1 AS sign, f.* FROM ({facts(shop, rates='kept_deal_rates')}) f"
+    await rollups.make(connection, "kept_deals", signed)
+    await rollups.bring(connection, "opportunity_facts", "kept_deals", FACTS[:1], FACTS[1:])
+    await rollups.make(connection, "kept_ways", "SELECT way, min(stages) AS stages FROM kept_deals GROUP BY way")
+    await rollups.bring(connection, "pipeline_ways", "kept_ways", ("way",), ("stages",))
+    for table, rows in _ROLLED.items():
+        await rollups.make(connection, "kept_rows", rows("kept_deals"))
+        await rollups.replace(connection, table, "kept_rows")
+        await connection.execute("DROP TABLE kept_rows")
+    for table in ("kept_deal_rates", "kept_deals", "kept_ways"):
+        await connection.execute(f"DROP TABLE {table}")
+    for table in TABLES:
+        await connection.execute(f"ANALYZE {table}")
+
+
+async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: State) -> int | None:
+    """Count what changed since ``state``, in the caller's transaction; how many opportunities that was. None: too many
+    to go one by one."""
+    await connection.execute("CREATE TEMP TABLE kept_deals_changed (opportunity_id uuid PRIMARY KEY) ON COMMIT DROP")
+    await connection.execute(
+        f"INSERT INTO kept_deals_changed {_CHANGED.format(after=AFTER, zone=literal(shop.timezone))}",
+        state.position.transaction_id,
+        state.position.position,
+        list(CUSTOMER_ACTIONS),
+    )
+    changed: int = await connection.fetchval("SELECT count(*) FROM kept_deals_changed")
+    if changed > MOST and 10 * changed > await connection.fetchval("SELECT count(*) FROM opportunity_facts"):
+        return None
+    if changed:
+        await connection.execute("ANALYZE kept_deals_changed")
+        await _move(connection, shop)
+    return changed
+
+
+async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
+    """Take away what was counted of ``kept_deals_changed``, and add what is there now."""
+    names, these = ", ".join(FACTS), "IN (SELECT opportunity_id FROM kept_deals_changed)"
+    await connection.execute(
+        "CREATE TEMP TABLE kept_deals_before ON COMMIT DROP AS"
+        f" SELECT {names} FROM opportunity_facts WHERE opportunity_id {these}"
+    )
+    await connection.execute(
+        f"CREATE TEMP TABLE kept_deals_after ON COMMIT DROP AS {facts(shop, limited=f'AND o.id {these}')}"
+    )
+    only = f"SELECT {names} FROM kept_deals_{{0}} EXCEPT SELECT {names} FROM kept_deals_{{1}}"
+    await connection.execute(
+        f"""
+        CREATE TEMP TABLE kept_deals_moved ON COMMIT DROP AS
+        SELECT -1 AS sign, gone.* FROM ({only.format("before", "after")}) gone
+        UNION ALL SELECT 1, come.* FROM ({only.format("after", "before")}) come
+        """
+    )
+    if not await connection.fetchval("SELECT count(*) FROM kept_deals_moved"):
+        return
+    await connection.execute("ANALYZE kept_deals_moved")
+    await connection.execute(
+        "INSERT INTO pipeline_ways (way, stages) SELECT way, min(stages) FROM kept_deals_after GROUP BY way"
+        " ON CONFLICT DO NOTHING"
+    )
+    for table, rows in _ROLLED.items():
+        await rollups.add(connection, table, rows("kept_deals_moved"))
+    await connection.execute(
+        "DELETE FROM opportunity_facts f USING kept_deals_moved m"
+        " WHERE m.sign < 0 AND f.opportunity_id = m.opportunity_id"
+    )
+    await connection.execute(
+        f"INSERT INTO opportunity_facts ({names}) SELECT {names} FROM kept_deals_moved WHERE sign > 0"
+    )
