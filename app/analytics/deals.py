@@ -22,6 +22,9 @@ from sqlalchemy import (
 )
 
 from app.analytics.building import Building, text
+from app.analytics.periods import within
+from app.analytics.rolled import days as period_days
+from app.analytics.rolled import usable
 from app.models import Opportunity, Stage
 from app.models.base import Row
 from app.models.enums import StageKind
@@ -99,6 +102,12 @@ def kept_day(build: Building, closed: ColumnElement[bool]) -> ColumnElement[Any]
     """By what, beside the currency, an exchange rate for kept amounts is found: today for those of open opportunities.
     Those of ``closed`` ones are in the shop's currency, or there is no rate."""
     return case((~closed, _day(build, NOW)), else_=null())
+
+
+def kept_months(build: Building, month: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """The conditions under which what is kept of ``month`` answers a figure: the period is of whole months, and the
+    month is one of them."""
+    return [usable(build, "MONTH"), *within(month, *period_days(build))]
 
 
 def _day(build: Building, moment: ColumnElement[Any]) -> ColumnElement[Any]:

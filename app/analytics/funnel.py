@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Select,
     Uuid,
     and_,
     any_,
@@ -17,16 +18,20 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
+    null,
     or_,
     outerjoin,
     select,
     union,
+    union_all,
 )
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.deals import kind_of, listed, referred
+from app.analytics.deals import kept_months, kind_of, listed, referred
 from app.analytics.periods import within
-from app.models import Opportunity, Stage, StageChange, StagesEntered
+from app.analytics.rolled import usable
+from app.models import FunnelBucket, Opportunity, PipelineWay, Stage, StageChange, StagesEntered
 from app.models.base import Row
 from app.models.enums import StageKind
 from app.reading.correlation import own, there
@@ -87,6 +92,33 @@ def _came(ways: CTE, stage: Any) -> ColumnElement[bool]:
 def _ways(build: Building) -> CTE:
     """The stages that opportunities of the period came into by changes, the one in which they are now, and how many
     are alike in both."""
+    raw = _raw(build)
+    if _may_roll(build):
+        return union_all(raw.where(not_(usable(build, "MONTH"))), _kept(build)).cte(build.compiler.name())
+    return raw.cte(build.compiler.name())
+
+
+def _may_roll(build: Building) -> bool:
+    """Whether the caller may have what is kept of all opportunities."""
+    return build.whole(Opportunity, "opened_at", "stage", "stage_changes") and _sees_changes(
+        build, build.alias(Opportunity)
+    )
+
+
+def _kept(build: Building) -> Select[Any]:
+    """The same from what is kept of all opportunities: the present stage is one of those that they came into."""
+    kept: Any = build.alias(FunnelBucket)
+    way: Any = build.alias(PipelineWay)
+    return (
+        select(way.stages, cast(null(), Uuid()), func.sum(kept.opportunities))
+        .join(way, way.way == kept.way)
+        .where(*kept_months(build, kept.month))
+        .group_by(way.way)
+    )
+
+
+def _raw(build: Building) -> Select[Any]:
+    """The same from the opportunities themselves."""
     deal = build.alias(Opportunity)
     period = within(build.value(Opportunity, deal, "opened_at"), build.moment("from"), build.moment("to"))
     stages, rows = _stages(build, deal)
@@ -96,19 +128,29 @@ def _ways(build: Building) -> CTE:
         .select_from(rows)
         .where(*build.seen(Opportunity, deal), *period)
         .group_by(*groups)
-        .cte(build.compiler.name())
+    )
+
+
+def _sees_changes(build: Building, deal: Any) -> bool:
+    """Whether the caller sees every change of stage, and the stage that it leads to."""
+    change = build.alias(StageChange)
+    return (
+        build.sight.treatment(Opportunity, "stage_changes", deal).readable is True
+        and not build.sight.rows(StageChange, change, "row", parent_seen=True)
+        and build.sight.treatment(StageChange, "to_stage", change).readable is True
     )
 
 
 def _stages(build: Building, deal: Any) -> tuple[ColumnElement[Any], Any]:
     """The stages that the changes of ``deal`` lead to, as far as the caller sees these; and the rows for that."""
-    change, kept = build.alias(StageChange), build.alias(StagesEntered)
     none: ColumnElement[Any] = cast(text("{}"), ARRAY(Uuid()))
-    told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
-    seen = build.sight.rows(StageChange, change, "row", parent_seen=True)
-    if told is True and not seen and build.sight.treatment(StageChange, "to_stage", change).readable is True:
+    if _sees_changes(build, deal):
+        kept = build.alias(StagesEntered)
         return func.coalesce(kept.stages, none), outerjoin(deal, kept, kept.opportunity_id == deal.id)
+    change = build.alias(StageChange)
+    told = build.sight.treatment(Opportunity, "stage_changes", deal).readable
     to = referred(build, StageChange, change, "to_stage")
+    seen = build.sight.rows(StageChange, change, "row", parent_seen=True)
     conditions = [change.opportunity_id == deal.id, to.is_not(None), *seen]
     changes = own(select(to).where(*conditions).distinct().order_by(to), change)
     found = func.array(changes.scalar_subquery(), type_=ARRAY(Uuid()))

@@ -6,29 +6,47 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    DateTime,
     Float,
     Integer,
     Interval,
     Numeric,
+    Select,
     Text,
     and_,
     cast,
     func,
     literal_column,
+    not_,
     null,
     select,
+    true,
+    union_all,
 )
 
 from app.analytics.building import Building, Definition, Table, text
-from app.analytics.deals import days, kind_of, priced, rate, referred, seconds, total, without_rate
+from app.analytics.deals import (
+    days,
+    kept_day,
+    kept_months,
+    kind_of,
+    priced,
+    rate,
+    referred,
+    seconds,
+    total,
+    without_rate,
+)
 from app.analytics.figure import Figure
 from app.analytics.periods import local_start, within
-from app.models import Opportunity, Product, Stage, Team, User
+from app.analytics.rolled import usable
+from app.models import ClosingBucket, Opportunity, Product, Stage, Team, User
 from app.models.base import Row
 from app.models.enums import StageKind, WinRateKey
 from app.reading.printing import printed, shown
 
 _ZERO: ColumnElement[Any] = literal_column("0", Integer)
+_NONE: ColumnElement[Any] = cast(null(), Numeric)
 _EMPTY = literal_column("''", Text)
 
 _BY: dict[str, list[tuple[type[Row], str]]] = {
@@ -50,12 +68,7 @@ class WinRates(Definition):
 
     def needs(self, asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
         """Won is told from the kind of the stage, and when from the closing."""
-        found: list[tuple[type[Row], str]] = [(Opportunity, "stage"), (Opportunity, "closed_at"), (Stage, "kind")]
-        if "wonAmount" in asked:
-            found.append((Opportunity, "amount"))
-        if "averageDaysToClose" in asked:
-            found.append((Opportunity, "opened_at"))
-        return found
+        return _needs(asked)
 
     def needed(self, figure: Figure) -> Sequence[tuple[type[Row], str]]:
         """Also what they are told by."""
@@ -72,7 +85,7 @@ class WinRates(Definition):
             "lost": lost,
             "rate": cast(won, Float) / (won + lost),
             "wonAmount": total(told.c.amount * told.c.rate),
-            "averageDaysToClose": days(seconds(func.sum(told.c.length, type_=Interval)), won),
+            "averageDaysToClose": days(func.sum(told.c.length, type_=Numeric), won),
             "#none": told.c.key == _EMPTY,
             "#label": told.c.label.collate("C"),
         }
@@ -90,8 +103,33 @@ class WinRates(Definition):
         return without_rate(left_out.subquery(build.compiler.name()))
 
 
+def _needs(asked: Collection[str]) -> Sequence[tuple[type[Row], str]]:
+    found: list[tuple[type[Row], str]] = [(Opportunity, "stage"), (Opportunity, "closed_at"), (Stage, "kind")]
+    if "wonAmount" in asked:
+        found.append((Opportunity, "amount"))
+    if "averageDaysToClose" in asked:
+        found.append((Opportunity, "opened_at"))
+    return found
+
+
 def _closed(build: Building) -> CTE:
     """What was closed in the period, by what is asked for and by what its exchange rate is found, with that rate."""
+    raw = _raw(build)
+    parts = union_all(raw.where(not_(usable(build, "MONTH"))), _kept(build)) if _may_roll(build) else raw
+    found = parts.cte(build.compiler.name())
+    worth = rate(build, found.c.currency, found.c.day) if "wonAmount" in build.asked else _NONE
+    return select(found, worth.label("rate")).cte(build.compiler.name())
+
+
+def _may_roll(build: Building) -> bool:
+    """Whether the caller may have what is kept of all opportunities."""
+    by, asked = build.given("by"), build.asked
+    attributes = [name for entity, name in (*_BY[by], *_needs(asked)) if entity is Opportunity]
+    return build.whole(Opportunity, *attributes)
+
+
+def _raw(build: Building) -> Select[Any]:
+    """What was closed, from the opportunities themselves."""
     deal, stage, by, asked = build.alias(Opportunity), build.alias(Stage), build.given("by"), build.asked
     closed = build.value(Opportunity, deal, "closed_at")
     if by == WinRateKey.MONTH:
@@ -99,8 +137,7 @@ def _closed(build: Building) -> CTE:
     else:
         key = referred(build, Opportunity, deal, "product" if by == WinRateKey.PRODUCT else "owner")
     won = kind_of(stage, StageKind.WON)
-    nothing: ColumnElement[Any] = cast(null(), Numeric)
-    groups, sums = [key.label("key")], {"amount": nothing, "valued": _ZERO, "length": cast(null(), Interval)}
+    groups, sums = [key.label("key")], {"amount": _NONE, "valued": _ZERO, "length": _NONE}
     if "wonAmount" in asked:
         amount = build.value(Opportunity, deal, "amount")
         currency, day = priced(build, deal)
@@ -108,9 +145,9 @@ def _closed(build: Building) -> CTE:
         sums |= {"amount": func.sum(amount).filter(won), "valued": func.count(amount).filter(won)}
     if "averageDaysToClose" in asked:
         length = closed - build.value(Opportunity, deal, "opened_at")
-        sums["length"] = func.sum(length, type_=Interval).filter(won)
+        sums["length"] = seconds(func.sum(length, type_=Interval).filter(won))
     sums |= {"won": func.count().filter(won), "lost": func.count().filter(~won)}
-    found = (
+    return (
         select(*groups, *(value.label(label) for label, value in sums.items()))
         .select_from(deal)
         .join(stage, stage.id == referred(build, Opportunity, deal, "stage"))
@@ -121,10 +158,33 @@ def _closed(build: Building) -> CTE:
             *within(closed, build.moment("from"), build.moment("to")),
         )
         .group_by(*groups)
-        .cte(build.compiler.name())
     )
-    worth = rate(build, found.c.currency, found.c.day) if "wonAmount" in asked else nothing
-    return select(found, worth.label("rate")).cte(build.compiler.name())
+
+
+def _kept(build: Building) -> Select[Any]:
+    """The same from what is kept of all opportunities."""
+    kept: Any = build.alias(ClosingBucket)
+    stage, by, asked = build.alias(Stage), build.given("by"), build.asked
+    won = kind_of(stage, StageKind.WON)
+    groups: list[ColumnElement[Any]] = [cast(kept.month, DateTime()) if by == WinRateKey.MONTH else kept.id]
+    amount, count = (func.sum(each).filter(won) for each in (kept.amount, kept.opportunities))
+    lost = func.sum(kept.opportunities).filter(~won)
+    sums = [_NONE, _ZERO]
+    if "wonAmount" in asked:
+        groups += [kept.currency, kept_day(build, true())]
+        sums = [amount, func.coalesce(count, _ZERO)]
+    sums.append(func.sum(kept.length).filter(won) if "averageDaysToClose" in asked else _NONE)
+    sums += [func.coalesce(each, _ZERO) for each in (count, lost)]
+    return (
+        select(*groups, *sums)
+        .join(stage, stage.id == kept.stage_id)
+        .where(
+            kept.by == text(WinRateKey.PRODUCT if by == WinRateKey.PRODUCT else WinRateKey.OWNER),
+            kind_of(stage, StageKind.WON, StageKind.LOST),
+            *kept_months(build, kept.month),
+        )
+        .group_by(*groups)
+    )
 
 
 def _monthly(build: Building) -> Any:

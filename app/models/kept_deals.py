@@ -16,9 +16,6 @@ from app.models.enums import WinRateKey
 NOBODY = UUID(int=0)
 """Stands for the owner or the product of opportunities that have none."""
 
-NO_MONTH = date(1, 1, 1)
-"""Stands for the month in which an opportunity is expected to close, where that is not known."""
-
 
 def _exact() -> Decimal:
     return Field(sa_type=Numeric, nullable=False)  # type: ignore[no-any-return]
@@ -72,8 +69,8 @@ class FunnelBucket(Row, table=True):
 
 
 class PipelineBucket(Row, table=True):
-    """The counted opportunities of a stage, whether ``closed`` or not, expected in a month (or ``NO_MONTH``), with
-    amounts in a currency, as the facts have them.
+    """The counted opportunities of a stage, whether ``closed`` or not, by the month in which they are ``expected`` to
+    close (-infinity where that is not known), with amounts in a currency, as the facts have them.
 
     ``entered`` is the sum of the moments at which they came into the stage, in seconds since 1970. Of closed ones in
     another currency than the shop's, the day of their closing has no rate; what others are worth depends on the day on

@@ -38,10 +38,13 @@ USERS = {
     "support": ("SUPPORT", "south"),
     "analyst": ("ANALYST", None),
     "veiled": ("VEILED", "north"),
+    "narrow": ("NARROW", "north"),
 }
 OWNERS = ("manager", "seller", "seller", "colleague", "rival", "support", None)
 
-VEILED: dict[tuple[str, str], tuple[str, dict[str, tuple[str, str, str]]]] = {
+Grants = dict[tuple[str, str], tuple[str, dict[str, tuple[str, str, str]]]]
+
+VEILED: Grants = {
     ("Customer", "read"): ("ALL", {}),
     ("Opportunity", "read"): (
         "ALL",
@@ -61,6 +64,27 @@ VEILED: dict[tuple[str, str], tuple[str, dict[str, tuple[str, str, str]]]] = {
     ("Team", "read"): ("ALL", {}),
 }
 """A role that sees little of much: what it cannot read must not show in its figures."""
+
+
+NARROW: Grants = {
+    ("Customer", "read"): ("ALL", {}),
+    ("Opportunity", "read"): (
+        "ALL",
+        {
+            "owner": ("READ", "OWN", "HIDDEN"),
+            "amount": ("READ", "OWN", "HIDDEN"),
+            "expectedCloseOn": ("READ", "OWN", "HIDDEN"),
+            "openedAt": ("READ", "OWN", "HIDDEN"),
+        },
+    ),
+    ("Opportunity", "analyse"): ("ALL", {}),
+    ("StageChange", "read"): ("OWN", {}),
+    ("Stage", "read"): ("ALL", {}),
+    ("Product", "read"): ("ALL", {}),
+    ("User", "read"): ("ALL", {}),
+    ("Team", "read"): ("ALL", {}),
+}
+"""A role that sees all opportunities, and not all of each."""
 
 
 def moments(now: datetime, zone: str) -> tuple[datetime, ...]:
@@ -113,7 +137,8 @@ async def build(url: str, seed: int, zone: str = "Europe/Berlin", customers: int
         async with connection.transaction():
             roles = {row["name"]: row["id"] for row in await connection.fetch("SELECT id, name FROM roles")}
             make = Maker(seed, zone)
-            _role(make, "VEILED", roles)
+            _role(make, "VEILED", roles, VEILED)
+            _role(make, "NARROW", roles, NARROW)
             users = _people(make, roles)
             stages = _stages(make)
             if customers:
@@ -128,9 +153,9 @@ async def build(url: str, seed: int, zone: str = "Europe/Berlin", customers: int
         await connection.close()
 
 
-def _role(make: Maker, name: str, roles: dict[str, UUID]) -> None:
+def _role(make: Maker, name: str, roles: dict[str, UUID], grants: Grants) -> None:
     roles[name] = make.add("roles", name=name, description=None, built_in=False, version=1)
-    for (entity, action), (scope, fields) in VEILED.items():
+    for (entity, action), (scope, fields) in grants.items():
         grant = make.add("grants", role_id=roles[name], entity=entity, action=action, rows=scope)
         for position, field in enumerate(ENTITIES[entity] if action == "read" else ()):
             access, on_rows, otherwise = fields.get(field, ("READ", "ALL", "READ"))

@@ -13,7 +13,7 @@ from app.analytics.keeping.facts import day_of
 from app.analytics.keeping.literals import literal
 from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
 from app.analytics.keeping.state import State
-from app.models.kept_deals import NO_MONTH, NOBODY
+from app.models.kept_deals import NOBODY
 
 FACTS = (
     *("opportunity_id", "stage_id", "owner_id", "product_id", "way", "opened", "closed", "expected", "entered_at"),
@@ -85,7 +85,7 @@ def _month(day: str) -> str:
 def pipeline(source: str) -> str:
     """The rows of ``pipeline_buckets`` that the facts of ``source`` add or take away, as their ``sign`` says."""
     return f"""
-        SELECT stage_id, closed IS NOT NULL AS closed, currency, coalesce(expected, {literal(NO_MONTH)}) AS expected,
+        SELECT stage_id, closed IS NOT NULL AS closed, currency, coalesce(expected, '-infinity') AS expected,
             sum(sign)::int AS opportunities, sum(sign * extract(epoch FROM entered_at)) AS entered,
             sum(sign * amount) AS amount, sum(sign * weighted) AS weighted
         FROM {source} GROUP BY 1, 2, 3, 4
