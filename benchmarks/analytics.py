@@ -1,8 +1,8 @@
 """What the analytics cost as the shop grows: ``python -m benchmarks.analytics 10000 100000``.
 
 For each size: everything counted for the first time and once more, what is kept brought up to date after 1,000 changed
-orders, and every figure for callers of all rows, of a tenth and of a fiftieth. The shops are made where they are
-missing (``benchmarks.analytics_shop``), and stay. Orders change between two runs of a figure.
+orders and as many opportunities, and every figure for callers of all rows, of a tenth and of a fiftieth. The shops are
+made where they are missing (``benchmarks.analytics_shop``), and stay. Some rows change between two runs of a figure.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import asyncio
 import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ FIGURES: Mapping[str, str] = {
     "funnel": "funnel { stage { name } entered conversion }",
     "win rates by owner": "winRates { key label won lost rate wonAmount { amount } averageDaysToClose }",
     "win rates by month": "winRates(by: MONTH) { key label won lost rate wonAmount { amount } averageDaysToClose }",
+    "win rates by product": "winRates(by: PRODUCT) { key label won lost rate wonAmount { amount } averageDaysToClose }",
     "forecast": "forecast { month won { amount } weighted { amount } bestCase { amount } }",
     "rfm": "rfm { segment customers revenue { amount } share }",
     "retention": "retention { month size retained }",
@@ -77,7 +78,8 @@ _CHANGE = """
 """
 # As before the first start.
 _FORGET = """
-    TRUNCATE order_facts, sales_buckets, product_buckets, cohort_buckets, metric_counts, ticket_facts, ticket_buckets;
+    TRUNCATE order_facts, sales_buckets, product_buckets, cohort_buckets, metric_counts, opportunity_facts,
+        pipeline_ways, funnel_buckets, pipeline_buckets, closing_buckets, ticket_facts, ticket_buckets;
     UPDATE analytics_state SET built = false, whole = false;
     UPDATE customer_metrics SET sold_orders = 0, exact_revenue = 0, revenue = 0, unvalued_orders = 0,
         first_sold_at = NULL, last_sold_at = NULL, order_days = 0, rhythm = NULL, due_at = NULL, churned_at = NULL,
@@ -93,17 +95,28 @@ _PLACE = """
     INSERT INTO outbox (event_id, at, action, entity, record_id, fields)
     SELECT gen_random_uuid(), now(), 'pay', 'Order', id, '{{}}' FROM made
 """
+_EDIT = """
+    WITH these AS (SELECT id FROM ({some}) s ORDER BY random() LIMIT $1), changed AS (
+        UPDATE opportunities o SET amount = amount + 1 FROM these WHERE o.id = these.id RETURNING o.id
+    )
+    INSERT INTO outbox (event_id, at, action, entity, record_id, fields)
+    SELECT gen_random_uuid(), now(), 'update', 'Opportunity', id, '{{}}' FROM changed
+"""
 # Some rows of some pages: to shuffle all of them would take longer than what is measured.
 _SOME = "SELECT id FROM {table} TABLESAMPLE SYSTEM ({percent})"
 
 
-async def _change(connection: asyncpg.Connection, count: int) -> None:
-    """Half of them are orders that are refunded or no longer so, half are new ones."""
+_ORDERS = (("orders", _CHANGE), ("customers", _PLACE))
+_DEALS = (("opportunities", _EDIT),)
+
+
+async def _change(connection: asyncpg.Connection, count: int, changes: Sequence[tuple[str, str]] = _ORDERS) -> None:
+    """Of orders, half are refunded or no longer so, half are new ones; opportunities are edited."""
     async with connection.transaction():
-        for table, statement in (("orders", _CHANGE), ("customers", _PLACE)):
+        for table, statement in changes:
             rows = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = $1::text::regclass", table)
             some = _SOME.format(table=table, percent=min(100, 2_000 * count / max(rows, 1)))
-            await connection.execute(statement.format(some=some), count // 2)
+            await connection.execute(statement.format(some=some), count // len(changes))
 
 
 async def _timed(work: Any) -> tuple[float, Any]:
@@ -131,6 +144,8 @@ async def measure_keeping(url: str, rounds: int, console: Console) -> dict[str, 
             console.print(f"{CHANGED:,} changed orders: {seconds:.2f} s ({done})", highlight=False)
             times.append(seconds)
         found[f"{CHANGED:,} changed orders"] = statistics.median(times)
+        await _change(connection, CHANGED, _DEALS)
+        found[f"{CHANGED:,} changed opportunities"], _ = await _timed(follow(connection, _SHOP, outbox_hours=_HOURS))
         found["nothing changed"], _ = await _timed(follow(connection, _SHOP, outbox_hours=_HOURS))
     finally:
         await connection.close()
@@ -157,6 +172,7 @@ async def measure_figures(url: str, rounds: int) -> dict[str, dict[str, float | 
                     await client.post("/graphql", json=body, headers=headers)
                     for _ in range(rounds):
                         await _change(connection, 20)
+                        await _change(connection, 20, _DEALS)
                         await follow(connection, _SHOP, outbox_hours=_HOURS)
                         seconds, answer = await _timed(client.post("/graphql", json=body, headers=headers))
                         said = answer.json()
