@@ -50,7 +50,8 @@ class OpportunityFact(Row, table=True):
 
 class PipelineWay(Row, table=True):
     """The stages that an opportunity ever came into, that in which it is among them: each once, by id. ``way`` is told
-    from them, since an index has no room for many."""
+    from them, since an index has no room for many. One that nobody goes any more stays until everything is counted
+    anew."""
 
     __tablename__ = "pipeline_ways"
 

@@ -49,26 +49,53 @@ _CHANGED = """
 """  # A day to both sides: those found too many come to no difference.
 
 
-def facts(shop: ShopFacts, *, rates: str | None = None, limited: str = "") -> str:
-    """The facts as of now, with the ``stages`` of the way, rates taken from the table ``rates`` if there is one;
-    ``limited`` is a further condition on opportunities ``o``."""
+_WAYS = """
+    SELECT entered, stage_id, {way} AS way, stages FROM (
+        SELECT entered, stage_id, {stages} AS stages FROM (
+            SELECT DISTINCT coalesce(e.stages, '{{}}') AS entered, o.stage_id
+            FROM opportunities o LEFT JOIN stages_entered e ON e.opportunity_id = o.id WHERE o.deleted_at IS NULL
+        ) pairs
+    ) found
+"""
+
+
+def _stages(entered: str, stage: str) -> str:
+    """The stages that an opportunity ever came into, from those that its changes lead to and the present one."""
+    return (
+        f"CASE WHEN {stage} = ANY ({entered}) THEN {entered} ELSE"
+        f" (SELECT array_agg(each ORDER BY each) FROM unnest({entered} || {stage}) each) END"
+    )
+
+
+def _way(stages: str) -> str:
+    return f"encode(substr(sha256(array_to_string({stages}, ',')::bytea), 1, 16), 'hex')::uuid"
+
+
+def ways() -> str:
+    """All that opportunities are alike in as to their way: the stages ``entered`` by changes and the present one, and
+    the ``way`` and its ``stages`` that follow from these."""
+    return _WAYS.format(way=_way("stages"), stages=_stages("entered", "stage_id"))
+
+
+def facts(shop: ShopFacts, *, rates: str = "", known: str = "", limited: str = "") -> str:
+    """The facts as of now, with the ``stages`` of the way; rates taken from the table ``rates``, and ways from
+    ``known``, if there are such. ``limited`` is a further condition on opportunities ``o``."""
     own = f"o.currency = {literal(shop.currency)}"
     day = day_of(shop, "o.closed_at")
+    entered = "coalesce(e.stages, '{}')"
     rate = "r.rate" if rates else f"exchange_rate(o.currency, {day})"
     joined = f"LEFT JOIN {rates} r ON r.currency = o.currency AND r.day = {day} AND NOT {own}" if rates else ""
+    joined += f" JOIN {known} w ON w.entered = {entered} AND w.stage_id = o.stage_id" if known else ""
+    way, stages = ("way", "w.stages") if known else (_way("stages"), _stages(entered, "o.stage_id"))
     return f"""
-        SELECT opportunity_id, stage_id, owner_id, product_id,
-            encode(substr(sha256(array_to_string(stages, ',')::bytea), 1, 16), 'hex')::uuid AS way,
+        SELECT opportunity_id, stage_id, owner_id, product_id, {way} AS way,
             {_month(day_of(shop, "opened_at"))} AS opened, {_month(day_of(shop, "closed_at"))} AS closed,
             {_month("expected_close_on")} AS expected, stage_entered_at AS entered_at,
             extract(epoch FROM closed_at - opened_at) AS length,
             CASE WHEN rate IS NULL THEN currency ELSE {literal(shop.currency)} END AS currency,
             amount * coalesce(rate, 1) AS amount, weighted * coalesce(rate, 1) AS weighted, stages
         FROM (
-            SELECT o.id AS opportunity_id, o.*,
-                CASE WHEN o.stage_id = ANY (e.stages) THEN e.stages ELSE (
-                    SELECT array_agg(stage ORDER BY stage) FROM unnest(e.stages || o.stage_id) stage
-                ) END AS stages,
+            SELECT o.id AS opportunity_id, o.*, {stages} AS stages,{" w.way," if known else ""}
                 CASE WHEN o.closed_at IS NOT NULL THEN CASE WHEN {own} THEN 1 ELSE {rate} END END AS rate,
                 round(o.amount * o.probability * 0.01, currency_scale(o.currency)) AS weighted
             FROM opportunities o LEFT JOIN stages_entered e ON e.opportunity_id = o.id {joined}
@@ -116,16 +143,17 @@ async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     """Count everything anew, in the caller's transaction."""
     day, own = day_of(shop, "o.closed_at"), literal(shop.currency)
     await rollups.make(connection, "kept_deal_rates", _RATES.format(day=day, own=own))
-    signed = f"SELECT 1 AS sign, f.* FROM ({facts(shop, rates='kept_deal_rates')}) f"
-    await rollups.make(connection, "kept_deals", signed)
+    await rollups.make(connection, "kept_deal_ways", ways())
+    rows = facts(shop, rates="kept_deal_rates", known="kept_deal_ways")
+    await rollups.make(connection, "kept_deals", f"SELECT 1 AS sign, {', '.join(FACTS)} FROM ({rows}) f")
     await rollups.bring(connection, "opportunity_facts", "kept_deals", FACTS[:1], FACTS[1:])
-    await rollups.make(connection, "kept_ways", "SELECT way, min(stages) AS stages FROM kept_deals GROUP BY way")
+    await rollups.make(connection, "kept_ways", "SELECT DISTINCT way, stages FROM kept_deal_ways")
     await rollups.bring(connection, "pipeline_ways", "kept_ways", ("way",), ("stages",))
-    for table, rows in _ROLLED.items():
-        await rollups.make(connection, "kept_rows", rows("kept_deals"))
+    for table, rolled in _ROLLED.items():
+        await rollups.make(connection, "kept_rows", rolled("kept_deals"))
         await rollups.replace(connection, table, "kept_rows")
         await connection.execute("DROP TABLE kept_rows")
-    for table in ("kept_deal_rates", "kept_deals", "kept_ways"):
+    for table in ("kept_deal_rates", "kept_deal_ways", "kept_deals", "kept_ways"):
         await connection.execute(f"DROP TABLE {table}")
     for table in TABLES:
         await connection.execute(f"ANALYZE {table}")
@@ -175,8 +203,8 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
         "INSERT INTO pipeline_ways (way, stages) SELECT way, min(stages) FROM kept_deals_after GROUP BY way"
         " ON CONFLICT DO NOTHING"
     )
-    for table, rows in _ROLLED.items():
-        await rollups.add(connection, table, rows("kept_deals_moved"))
+    for table, rolled in _ROLLED.items():
+        await rollups.add(connection, table, rolled("kept_deals_moved"))
     await connection.execute(
         "DELETE FROM opportunity_facts f USING kept_deals_moved m"
         " WHERE m.sign < 0 AND f.opportunity_id = m.opportunity_id"
