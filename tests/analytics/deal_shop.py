@@ -39,6 +39,7 @@ USERS = {
     "analyst": ("ANALYST", None),
     "veiled": ("VEILED", "north"),
     "narrow": ("NARROW", "north"),
+    "undated": ("UNDATED", "north"),
 }
 OWNERS = ("manager", "seller", "seller", "colleague", "rival", "support", None)
 
@@ -85,6 +86,13 @@ NARROW: Grants = {
     ("Team", "read"): ("ALL", {}),
 }
 """A role that sees all opportunities, and not all of each."""
+
+UNDATED: Grants = {
+    **NARROW,
+    ("Opportunity", "read"): ("ALL", {"closedAt": ("READ", "OWN", "HIDDEN")}),
+    ("StageChange", "read"): ("ALL", {"toStage": ("READ", "OWN", "HIDDEN")}),
+}
+"""One that sees all of each, but when it was closed and where it came."""
 
 
 def moments(now: datetime, zone: str) -> tuple[datetime, ...]:
@@ -139,6 +147,7 @@ async def build(url: str, seed: int, zone: str = "Europe/Berlin", customers: int
             make = Maker(seed, zone)
             _role(make, "VEILED", roles, VEILED)
             _role(make, "NARROW", roles, NARROW)
+            _role(make, "UNDATED", roles, UNDATED)
             users = _people(make, roles)
             stages = _stages(make)
             if customers:
