@@ -21,7 +21,7 @@ run: setup ## Serve on http://127.0.0.1:8000 (HOST, PORT), with demo data if the
 	@exec $(VENV)/bin/rapport serve --demo
 
 test: setup ## Run every test
-	$(VENV)/bin/pytest --numprocesses auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest --numprocesses auto --dist worksteal
 
 lint: setup ## Check style, types and layers
 	$(VENV)/bin/ruff check .

@@ -1,4 +1,7 @@
-"""The command line: ``serve``, ``migrate``, ``demo``, ``import``, ``export``, ``user``, ``sla``, ``audit`` and more."""
+"""The command line: ``serve``, ``migrate``, ``demo``, ``import``, ``export``, ``user``, ``sla``, ``audit`` and more.
+
+What needs the GraphQL schema, which takes half of a start to make, loads it when it is called.
+"""
 
 import asyncio
 import getpass
@@ -22,36 +25,28 @@ from app.cli_analytics import analytics_app
 from app.cli_audit import audit_app
 from app.cli_people import ADMIN_LEFT, role_app, user_activate, user_deactivate, user_list, user_role
 from app.cli_token import token_app
-from app.commands import UserMistakeError, console, origin, prepared, with_database
-from app.db.database import DatabaseRefusedError, database_url
+from app.commands import console, origin, prepared, with_database
+from app.db.database import database_url
 from app.db.ids import new_id
-from app.demo.load import DEMO_ACCOUNTS, DemoRefusedError, load_demo
-from app.docs import DocsRefusedError, outdated
-from app.export_file import ExportRefusedError, FileOrder, export_file
+from app.demo.load import DEMO_ACCOUNTS, load_demo
 from app.exporting.writers import ExportFormat
-from app.importing.errors import ImportRefusedError
 from app.importing.importer import import_file
 from app.importing.preset import import_preset, preset_names
 from app.importing.progress import progress_bar
 from app.importing.report import Report, print_report
 from app.importing.targets import target
 from app.logs import configure_logs
-from app.main import check, create_app
+from app.mistakes import UserMistakeError
 from app.models import User
 from app.models.base import utcnow
 from app.names import email_problem, normal_email, normal_name
-from app.redis_budgets import RedisMissingError
-from app.secret import WeakSecretError
 from app.settings import Settings, get_settings, setting_name
-from app.sla_file import PolicyRefusedError, print_policy, set_from_file
-from auth.archiving import ArchiveRefusedError
+from app.sla_file import print_policy, set_from_file
 from auth.audit import Changes, Event, created, event
 from auth.audit_log import write_events
 from auth.changing_passwords import PasswordRefusedError, set_password
 from auth.password_rules import length_problem
 from auth.passwords import hash_now
-from schema.persisted import TrustedDocumentsError
-from schema.schema import build_schema
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The back office of an online shop's customer work.")
 user_app = typer.Typer(no_args_is_help=True, help="Keep users.")
@@ -75,21 +70,6 @@ DEMO_PASSWORD = "rapport demo 2026"  # noqa: S105  # It is printed at every star
 _errors = Console(stderr=True)
 
 
-_MISTAKES = (
-    UserMistakeError,
-    DatabaseRefusedError,
-    DemoRefusedError,
-    ImportRefusedError,
-    WeakSecretError,
-    DocsRefusedError,
-    PolicyRefusedError,
-    ArchiveRefusedError,
-    ExportRefusedError,
-    RedisMissingError,
-    TrustedDocumentsError,
-)
-
-
 def main() -> None:
     """Run the command line; mistakes are told in a sentence, without a stack trace."""
     try:
@@ -99,7 +79,7 @@ def main() -> None:
             name = setting_name(str(problem["loc"][0]))
             _tell(f"{name}={problem['input']!s} will not do: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
         sys.exit(1)
-    except (*_MISTAKES, OSError) as error:
+    except (UserMistakeError, OSError) as error:
         _tell(str(error))
         sys.exit(1)
     except asyncpg.CheckViolationError as error:
@@ -120,6 +100,8 @@ def serve(
     customers: Annotated[int, typer.Option(help="How many demo customers.", min=1)] = 1_000,
 ) -> None:
     """Serve the API until Ctrl-C."""
+    from app.main import check, create_app
+
     settings = get_settings()
     configure_logs(settings)
     check(settings)
@@ -178,6 +160,8 @@ def _uvicorn(app: object, settings: Settings) -> uvicorn.Server:
 
 def worker_app() -> object:
     """The application of one of several worker processes."""
+    from app.main import create_app
+
     settings = get_settings()
     configure_logs(settings)
     return create_app(settings, os.environ["RAPPORT_SERVING_URL"], alone=True)
@@ -322,6 +306,8 @@ def export_command(
     bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV file with a byte order mark, for Excel.")] = False,
 ) -> None:
     """Write records to a file, as somebody may see and export them. It is noted in the audit log."""
+    from app.export_file import FileOrder, export_file
+
     try:
         filter = None if where is None else json.loads(where)
     except ValueError as error:
@@ -421,12 +407,16 @@ def sla_set(file: Annotated[Path, typer.Argument(help="The TOML file; it says ev
 @schema_app.command(name="print")
 def schema_print() -> None:
     """Print the GraphQL schema."""
+    from schema.schema import build_schema
+
     typer.echo(build_schema().as_str())
 
 
 @docs_app.command(name="write")
 def docs_write() -> None:
     """Make the generated parts anew."""
+    from app.docs import outdated
+
     changed = list(outdated(typer.main.get_command(cli)))
     for page, right in changed:
         page.write_text(right, "utf-8")
@@ -438,6 +428,8 @@ def docs_write() -> None:
 @docs_app.command(name="check")
 def docs_check() -> None:
     """Say which generated parts are out of date."""
+    from app.docs import outdated
+
     changed = [str(page) for page, _ in outdated(typer.main.get_command(cli))]
     if changed:
         raise UserMistakeError(f"Out of date: {', '.join(changed)}. Run rapport docs write.")

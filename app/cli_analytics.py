@@ -11,7 +11,8 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.snapshots import NotKeptError, month_of, snapshot
 from app.analytics.keeping.state import read_state, turn
-from app.commands import UserMistakeError, console, moment, with_connection
+from app.commands import console, moment, with_connection
+from app.mistakes import UserMistakeError
 from app.models.base import utcnow
 from app.settings import get_settings
 

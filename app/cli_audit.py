@@ -7,8 +7,9 @@ from typing import Annotated, TypeVar
 import asyncpg
 import typer
 
-from app.commands import UserMistakeError, console, moment, origin, with_connection
+from app.commands import console, moment, origin, with_connection
 from app.db.ids import print_id
+from app.mistakes import UserMistakeError
 from app.models import AuditEvent
 from app.models.base import utcnow
 from app.settings import get_settings

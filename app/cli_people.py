@@ -7,9 +7,10 @@ import asyncpg
 import typer
 from rich.table import Table
 
-from app.commands import UserMistakeError, console, origin, with_database
+from app.commands import console, origin, with_database
 from app.db.ids import print_id
 from app.domain.grants import Wanted, WantedField
+from app.mistakes import UserMistakeError
 from app.models import Role, User
 from app.models.base import utcnow
 from app.models.enums import FieldAccess, RowScope

@@ -9,7 +9,7 @@ import asyncpg
 import typer
 from rich.table import Table
 
-from app.commands import UserMistakeError, console, origin, with_database
+from app.commands import console, origin, with_database
 from app.db.ids import print_id, split_id
 from app.db.writers import open_writers
 from app.domain import api_tokens
@@ -17,6 +17,7 @@ from app.domain.api_tokens import Bounds, Secret
 from app.domain.given import Given
 from app.domain.problems import RefusedError
 from app.domain.work import Actor, Shop, Work
+from app.mistakes import UserMistakeError
 from app.models import ApiToken
 from app.models.base import utcnow
 from app.models.enums import RowScope

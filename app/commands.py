@@ -13,16 +13,13 @@ from rich.console import Console
 from app.db.database import database_url, ensure_database
 from app.db.migrate import migrate
 from app.db.places import settle_places
+from app.mistakes import UserMistakeError
 from app.settings import get_settings
 from auth.audit import Origin
 from auth.builtin import sync_built_in_roles
 
 T = TypeVar("T")
 console = Console(soft_wrap=True)
-
-
-class UserMistakeError(Exception):
-    """Something that whoever typed the command can put right; the message says how."""
 
 
 async def prepared(url: str) -> None:

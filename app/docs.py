@@ -23,6 +23,7 @@ from app.domain.ticket_states import TICKET_STATES
 from app.importing.preset import describe
 from app.importing.targets import ENTITIES as IMPORTED
 from app.importing.targets import NATURAL_KEYS, TargetField, target
+from app.mistakes import UserMistakeError
 from app.models.enums import FieldAccess, RowScope
 from app.settings import Settings
 from auth.access import ENTITY_CLASSES, field_name
@@ -50,7 +51,7 @@ _KINDS = {
 }
 
 
-class DocsRefusedError(Exception):
+class DocsRefusedError(UserMistakeError):
     """The documentation cannot be made or checked; the message says why."""
 
 

@@ -17,6 +17,7 @@ from app.domain.problems import RefusedError
 from app.errors import ApiError, ForbiddenError
 from app.exporting.writers import CsvWriter, ExportFormat, JsonlWriter, Writer
 from app.exporting.xlsx import UnfitError, XlsxFile
+from app.mistakes import UserMistakeError
 from app.models.enums import AuditOutcome
 from app.settings import Settings
 from auth.access import ENTITY_CLASSES, Access
@@ -29,7 +30,7 @@ from schema.exporting import EXPORTED, export_of
 from schema.schema import build_schema
 
 
-class ExportRefusedError(Exception):
+class ExportRefusedError(UserMistakeError):
     """An export that is not made; the message says why."""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.budgets import Spent
+from app.mistakes import UserMistakeError
 
 _PREFIX = "rapport:budget:"
 # A level that is full again needs not be kept: it expires.
@@ -29,7 +30,7 @@ return levels
 """
 
 
-class RedisMissingError(Exception):
+class RedisMissingError(UserMistakeError):
     """REDIS_URL is set, and the client for Redis is not installed; the message says how to."""
 
 

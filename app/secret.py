@@ -3,6 +3,7 @@
 import os
 import secrets
 
+from app.mistakes import UserMistakeError
 from app.settings import Settings
 
 SHORTEST = 32
@@ -13,7 +14,7 @@ _FEWEST_CHARACTERS = 10
 _KNOWN = ("changeme", "change me", "change-me", "change_me", "your-secret", "your_secret", "insecure", "default")
 
 
-class WeakSecretError(Exception):
+class WeakSecretError(UserMistakeError):
     """The secret is missing, too short, or can be guessed; the message says what to set."""
 
 

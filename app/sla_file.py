@@ -14,6 +14,7 @@ from app.domain.problems import RefusedError
 from app.domain.rows import columns, loaded
 from app.domain.sla_policy import set_policy
 from app.domain.work import Actor, Shop, Work
+from app.mistakes import UserMistakeError
 from app.models import SlaPolicy
 from app.models.base import utcnow
 from app.models.enums import RowScope, TicketPriority
@@ -26,7 +27,7 @@ _TARGETS = ("first_response_minutes", "resolution_minutes")
 _KNOWN = ("time_zone", "hours", "holidays", *(priority.lower() for priority in TicketPriority))
 
 
-class PolicyRefusedError(Exception):
+class PolicyRefusedError(UserMistakeError):
     """The file is no policy; the message says what would be right."""
 
 

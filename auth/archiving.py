@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from app.mistakes import UserMistakeError
 from app.models.base import utcnow
 from auth.sealing import SEALED, AuditKeys, Head, plain
 from auth.verifying import BrokenError, Chain, beginning, signature
@@ -40,7 +41,7 @@ _CHECKPOINT = """
 """
 
 
-class ArchiveRefusedError(Exception):
+class ArchiveRefusedError(UserMistakeError):
     """The archive cannot be made or read; the message says why."""
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from app.db.lanes import Lanes
 from app.domain.problems import Problem
 from app.errors import ForbiddenError, RateLimitedError
+from app.mistakes import UserMistakeError
 from app.models.base import utcnow
 from app.models.enums import AuditOutcome
 from auth import codes
@@ -171,7 +172,7 @@ class PasswordChanges:
         await self._letters.reset(user["email"], code)
 
 
-class PasswordRefusedError(Exception):
+class PasswordRefusedError(UserMistakeError):
     """The password will not do, or there is nobody to have it; the message says why."""
 
 

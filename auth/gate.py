@@ -30,7 +30,7 @@ from auth.idempotency import Key, claim, remember, remember_refusal
 from auth.loading import AccessCache
 from auth.rows import Found, Lock, RowLoader, Want
 from auth.scopes import FOLLOWERS, WIDTH
-from auth.stale import conflict
+from auth.stale import Conflicts
 
 _ATTEMPTS = 8
 _log = structlog.get_logger("rapport.gate")
@@ -132,6 +132,7 @@ class Gate:
         self._shop = shop
         self._rows = RowLoader()
         self._looks = Looks()
+        self._conflicts = Conflicts()
 
     async def perform(self, deed: Deed, access: Access, answer: Answer) -> Done:
         """Do it, or raise what forbids it. What a person can mend comes back as problems."""
@@ -237,7 +238,7 @@ class Gate:
             self._allowed(deed, access, at)
             target = work.keep(at.row)
             if deed.version is not None and deed.version != target.version:
-                raise RefusedError(await conflict(connection, access, target, deed.version))
+                raise RefusedError(await self._conflicts.find(connection, access, target, deed.version))
         for name in deed.standing:
             at = found[name]
             given.rows[name] = at.row if at is not None else None

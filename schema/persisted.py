@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from app.errors import BadUserInputError, PersistedQueryNotFoundError
+from app.mistakes import UserMistakeError
 from app.settings import Settings
 from schema.documents import Documents
 from schema.requests import Request
@@ -17,7 +18,7 @@ _NOT_FOUND = "PersistedQueryNotFound"
 """The message that Apollo's clients look for."""
 
 
-class TrustedDocumentsError(Exception):
+class TrustedDocumentsError(UserMistakeError):
     """The manifest cannot be used; the message says why."""
 
 

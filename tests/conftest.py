@@ -49,7 +49,6 @@ there again when an inactive user is made active."""
 
 T = TypeVar("T")
 
-gc.disable()  # Until everything is imported: see pytest_collection_finish.
 quicken()
 
 _SHM = "/dev/shm"

@@ -25,6 +25,7 @@ def share(server: Server, settings: Settings) -> None:
         _share(rows, "_kept", "rows")
     for looks in (services.gate._looks, bulk._looks):
         _share(looks, "_kept", "looks")
+    _share(services.gate._conflicts, "_kept", "conflicts")
     _share(services.explainer, "_kept", "explanations")
 
 

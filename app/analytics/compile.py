@@ -10,6 +10,7 @@ from app.analytics.building import Building, Definition, ShopFacts, Table
 from app.analytics.figure import Figure, FigureField, Rows
 from app.analytics.figures import FIGURES
 from app.analytics.showing import shown_column
+from app.reading.aliases import one_statement
 from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, listed
 from app.reading.cursors import CursorKeys
@@ -24,6 +25,7 @@ class AuthorizedFigure:
     sight: Sight
 
 
+@one_statement
 def compile_figure(
     authorized: AuthorizedFigure, cursors: CursorKeys, shop: ShopFacts, *, trigrams: bool = True
 ) -> Statement:

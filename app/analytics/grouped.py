@@ -48,6 +48,7 @@ from app.analytics.showing import shown_column
 from app.models import Opportunity
 from app.models.base import Row
 from app.models.computed import Kept
+from app.reading.aliases import one_statement
 from app.reading.binding import Statement, compile_statement
 from app.reading.compile import Compiler, listed
 from app.reading.correlation import own
@@ -70,6 +71,7 @@ class AuthorizedGrouping:
     sight: Sight
 
 
+@one_statement
 def compile_grouping(
     authorized: AuthorizedGrouping, cursors: CursorKeys, shop: ShopFacts, *, trigrams: bool = True
 ) -> Statement:

@@ -7,13 +7,14 @@ from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 import asyncpg
 
 from app.db.embedded import EmbeddedPostgres
+from app.mistakes import UserMistakeError
 from app.settings import Settings
 
 NAME = "rapport"
 OLDEST = 150_000
 
 
-class DatabaseRefusedError(Exception):
+class DatabaseRefusedError(UserMistakeError):
     """The database cannot serve Rapport; the message says why and what to do."""
 
 

@@ -28,6 +28,7 @@ from app.demo.support import make_tickets
 from app.domain.rows import columns, loaded
 from app.domain.sla_policy import Clock, clock_of
 from app.domain.work import Shop
+from app.mistakes import UserMistakeError
 from app.models import SlaPolicy
 from app.models.base import utcnow
 
@@ -50,7 +51,7 @@ _EMPTY = (*_FILLED, "teams", "exchange_rates")
 _SEQUENCES = {"customer_codes": "customers", "order_numbers": "orders", "ticket_numbers": "tickets"}
 
 
-class DemoRefusedError(Exception):
+class DemoRefusedError(UserMistakeError):
     """The database is not one to load demo data into; the message says why and what to do."""
 
 

@@ -1,7 +1,9 @@
 """What can go wrong with an import: the whole of it, or one row."""
 
+from app.mistakes import UserMistakeError
 
-class ImportRefusedError(Exception):
+
+class ImportRefusedError(UserMistakeError):
     """The map or the file cannot be used, and nothing was imported; the message says what would be right."""
 
 

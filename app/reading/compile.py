@@ -113,6 +113,7 @@ class Compiler:
         self.binder = Binder()
         self.filters = FilterCompiler(sight, self.binder)
         self._names = 0
+        self._rows: dict[type[Row], int] = {}
         self._about: type[Row] | None = None
         """The entity whose records' events are being compiled; None outside of their history."""
 
@@ -122,8 +123,9 @@ class Compiler:
         return f"#{self._names}"
 
     def alias(self, entity: type[Row]) -> Any:
-        """The table of ``entity`` under a name of its own."""
-        return alias(entity, self.name())
+        """The table of ``entity`` under a name of its own, the same in each statement: the first, the second, ..."""
+        number = self._rows[entity] = self._rows.get(entity, 0) + 1
+        return alias(entity, f"#{entity.__tablename__}{number}")
 
     def root(self, read: Read) -> ColumnElement[Any]:
         """The JSON of a root field: an object or null, a list, or a connection."""

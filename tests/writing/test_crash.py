@@ -34,7 +34,7 @@ UPDATE = """mutation($id: ID!, $version: Int!, $notes: String!) {
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["app.main", "uvicorn", "uvloop"])
+_FORKS.set_forkserver_preload(["tests.writing.loaded"])
 
 
 def serve(url: str, port: int) -> None:
