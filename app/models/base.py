@@ -176,6 +176,7 @@ def searched(table: str, *columns: str) -> Index:
         *columns,
         postgresql_using="gin",
         postgresql_ops=dict.fromkeys(columns, TRIGRAM),
+        postgresql_with={"fastupdate": True, "gin_pending_list_limit": 16_384},
     )
 
 
