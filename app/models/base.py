@@ -180,6 +180,11 @@ def searched(table: str, *columns: str) -> Index:
     )
 
 
+def referring(table: str, column: str) -> Index:
+    """The index by which rows are found that refer to a record; most refer to none, and have no entry."""
+    return Index(f"ix_{table}_{column}", column, postgresql_where=text(f"{column} IS NOT NULL"))
+
+
 def alive(name: str, *columns: Any) -> Index:
     """A unique index over the rows that are not deleted, so that deleted rows never block."""
     return Index(name, *columns, unique=True, postgresql_where=text("deleted_at IS NULL"))
