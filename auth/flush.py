@@ -100,9 +100,9 @@ class _Flush:
             for each in events
         ]
         self.arguments.append(orjson.dumps(rows, default=_exact))
-        given, own = f"${len(self.arguments)}::json", f"p{len(self.parts)}"
+        given, own = f"convert_from(${len(self.arguments)}, 'UTF8')::jsonb", f"p{len(self.parts)}"
         listed = ", ".join(f"{name} {kind}" for name, kind in _OWN.items())
-        self.parts.append(f"SELECT * FROM json_to_recordset({given}) AS n ({listed}, fields text[])")  # noqa: S608
+        self.parts.append(f"SELECT * FROM jsonb_to_recordset({given}) AS n ({listed}, fields text[])")  # noqa: S608
         shared = {}
         for name, kind in _SHARED.items():
             self.arguments.append(events[0].columns[name])
