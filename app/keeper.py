@@ -1,5 +1,5 @@
-"""The keeper: seals the audit log, checks it from time to time, keeps what the figures use up to date, and clears away
-what has expired.
+"""The keeper: seals the audit log, checks it from time to time, keeps what the figures use up to date, has the indexes
+of words take up what is new, and clears away what has expired.
 
 Every server process has one, and one of them works: the one that holds an advisory lock on the database. It goes with
 its connection, so that another takes over when the process ends in whatever way.
@@ -20,6 +20,7 @@ from app.analytics.keeping.follow import follow
 from app.analytics.keeping.snapshots import snapshot_due
 from app.analytics.keeping.totals import add_up
 from app.budgets import purge_budgets
+from app.db import lists
 from app.models.base import utcnow
 from app.outbox import purge_outbox
 from app.settings import Settings
@@ -86,6 +87,7 @@ class Keeper:
             asyncio.create_task(self._every(60.0 * self._settings.audit_check_minutes, self.check)),
             asyncio.create_task(self._every(_PURGE_SECONDS, self.purge)),
             asyncio.create_task(self._every(ANALYTICS_PACE, self.analytics)),
+            asyncio.create_task(self._every(lists.PACE, self.lists)),
         ]
         try:
             head = await head_of(connection)
@@ -150,6 +152,15 @@ class Keeper:
             _log.info("analytics were counted anew")
         if month := await snapshot_due(connection, shop):
             _log.info("took a snapshot of the segments", month=f"{month:%Y-%m}")
+
+    async def lists(self, connection: asyncpg.Connection) -> None:
+        """Empty the lists before the indexes of words, again and again: searches read them, and writers fill them."""
+        while True:
+            try:
+                await lists.empty_lists(connection)
+            except asyncpg.LockNotAvailableError:
+                _log.debug("an index is held by somebody: its list is emptied later")
+            await asyncio.sleep(lists.PACE)
 
     async def purge(self, connection: asyncpg.Connection) -> None:
         """Clear away old outbox events, keys of repeated requests, codes, counts of failures, sessions long over, and

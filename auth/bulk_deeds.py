@@ -48,7 +48,7 @@ class BulkDeed:
         """The fields of the API that the entries want to write, where the action goes field by field."""
         if self.action not in ("create", "update"):
             return []
-        names = {name for entry in self.entries for name in entry.given.values}
+        names: set[str] = set().union(*(entry.given.values for entry in self.entries))
         return sorted(written(name) for name in names)
 
 

@@ -161,10 +161,10 @@ class BulkRows:
         """Refuse new records that lie outside the rows in which the right to make them holds, and rows for which their
         rule has asked for a further right that does not cover them."""
         needs: dict[tuple[type[Row], str], dict[UUID, Any]] = {}
+        if deed.chosen is None:
+            made = {item.record.id: item.record for item in items}
+            needs = {(deed.entity, action): {**made} for action in (_narrower(deed, access), deed.action, BULK)}
         for item in items:
-            if deed.chosen is None:
-                for action in (_narrower(deed, access), deed.action, BULK):
-                    needs.setdefault((deed.entity, action), {})[item.record.id] = item.record
             for action, row in item.work.needed:
                 needs.setdefault((type(row), action), {})[row.id] = row
         for (entity, action), rows in needs.items():

@@ -21,6 +21,34 @@ from app.models.base import Record, Row, Versioned
 from auth.audit import Event, Origin, Same, changed, changed_values, created, event, same_events
 from auth.policy import ENTITIES
 
+_OWN = {
+    "id": "uuid",
+    "action": "text",
+    "entity": "text",
+    "record_id": "uuid",
+    "record_version": "integer",
+    "changes": "jsonb",
+    "salts": "jsonb",
+    "hashes": "jsonb",
+}
+"""The columns of an audit event in which the events of one deed differ, and their types."""
+_SHARED = {
+    "at": "timestamptz",
+    "actor_id": "uuid",
+    "token_id": "uuid",
+    "impersonator_id": "uuid",
+    "outcome": "text",
+    "ip": "text",
+    "user_agent": "text",
+    "request_id": "text",
+}
+"""Those in which they are alike."""
+_POSTED = {
+    "event_id": "id",
+    **{name: name for name in ("at", "action", "entity", "record_id", "record_version", "fields")},
+}
+"""The columns of an outbox event, and what they hold of the audit event."""
+
 
 class _Flush:
     def __init__(self) -> None:
@@ -63,6 +91,27 @@ class _Flush:
         each = {name: name for name in ("event_id", "record_id", "record_version")}
         posted = {name: value for name, value in _posted(told.shared).items() if name not in each}
         self._copy("outbox", posted, each, changed_part)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Insert events of one deed into the audit log, and those about a record into the outbox, too. What they have
+        of their own comes once for both; who acts, when and from where is the same for all."""
+        rows = [
+            {**{name: each.columns[name] for name in _OWN}, "fields": sorted(each.columns["changes"] or ())}
+            for each in events
+        ]
+        self.arguments.append(orjson.dumps(rows, default=_exact))
+        given, own = f"convert_from(${len(self.arguments)}, 'UTF8')::jsonb", f"p{len(self.parts)}"
+        listed = ", ".join(f"{name} {kind}" for name, kind in _OWN.items())
+        self.parts.append(f"SELECT * FROM jsonb_to_recordset({given}) AS n ({listed}, fields text[])")  # noqa: S608
+        shared = {}
+        for name, kind in _SHARED.items():
+            self.arguments.append(events[0].columns[name])
+            shared[name] = f"${len(self.arguments)}::{kind}"
+        names, values = ", ".join((*_OWN, *shared)), ", ".join((*_OWN, *shared.values()))
+        self.parts.append(f"INSERT INTO audit_events ({names}) SELECT {values} FROM {own}")  # noqa: S608
+        named = ", ".join(_POSTED)
+        posted = ", ".join(shared.get(name, name) for name in _POSTED.values())
+        self.parts.append(f"INSERT INTO outbox ({named}) SELECT {posted} FROM {own} WHERE record_id IS NOT NULL")  # noqa: S608
 
     def _copy(self, table: str, shared: Mapping[str, Any], own: Mapping[str, str], of: str) -> None:
         """Insert a row for each row of the part ``of``: columns of its own, and those that all share."""
@@ -178,11 +227,7 @@ def _statement(done: Sequence[tuple[Work, Any]], origin: Origin, action: str) ->
         about = "update" if done[0][1] is not None else action
         changed_alike = changed_values(many.entity, many.before, many.after)
         found.update_alike(many, same_events(origin, now, about, many.entity, changed_alike, len(many.ids)), now)
-    listed = [each.columns for each in events]
-    found.insert("audit_events", listed[0], listed)
-    posted = [_posted(each) for each in listed if each["record_id"] is not None]
-    if posted:
-        found.insert("outbox", posted[0], posted)
+    found.tell(events)
     return found.sql, found.arguments, events
 
 
@@ -222,13 +267,14 @@ def _events(work: Work, changes: Sequence[Any], origin: Origin, action: str, sub
 
 
 def _stamp(row: Any, now: datetime) -> tuple[str, ...]:
-    """Raise the version of a changed row, and note when it was."""
+    """Raise the version of a changed row, and note when it was. No session of the ORM watches it."""
     stamped: tuple[str, ...] = ()
+    here = row.__dict__
     if isinstance(row, Versioned):
-        row.version += 1
+        here["version"] += 1
         stamped = ("version",)
     if isinstance(row, Record):
-        row.updated_at = now
+        here["updated_at"] = now
         stamped += ("updated_at",)
     return stamped
 
@@ -269,15 +315,8 @@ def _picked(row: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _posted(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "event_id": told.get("id"),
-        "at": told["at"],
-        "action": told["action"],
-        "entity": told["entity"],
-        "record_id": told.get("record_id"),
-        "record_version": told.get("record_version"),
-        "fields": sorted(told["changes"] or ()),
-    }
+    said = {**told, "fields": sorted(told["changes"] or ())}
+    return {name: said.get(source) for name, source in _POSTED.items()}
 
 
 def _exact(value: Any) -> Any:

@@ -59,6 +59,18 @@ class Single:
     alone_ms: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Many records at once: how many a second, CPU in microseconds a row, and the server's memory afterwards in MB."""
+
+    name: str
+    rows: int
+    per_second: float
+    server: float
+    postgres: float | None
+    memory: float | None
+
+
 # ``errors`` under another name: to the load generator, a list of that name is a failure. Events are counted instead.
 _PROBLEMS = "problems: errors { code message }"
 SINGLES = (
@@ -146,7 +158,7 @@ class Bench:
         assert known is not None
         self.singles = [single for single in SINGLES if single.name in known.fields]
         self.postmaster = asyncio.run(postmaster_of(url))
-        self.rates: list[tuple[str, int, float, float, float | None]] = []
+        self.rates: list[Rate] = []
 
     def run(self) -> None:
         """Measure everything."""
@@ -300,15 +312,23 @@ class _Measured:
         self.bench, self.name, self.rows, self.pid = bench, name, rows, pid
 
     def __enter__(self) -> None:
-        self.begun, self.spent = time.perf_counter(), tree_seconds(self.pid)
+        self.begun, self.spent = time.perf_counter(), self._spent()
 
     def __exit__(self, kind: Any, *_: object) -> None:
         if kind is None:
-            took, spent = time.perf_counter() - self.begun, tree_seconds(self.pid) - self.spent
+            took = time.perf_counter() - self.begun
+            server, postgres = (
+                None if now is None or then is None else (now - then) / self.rows * _MEGA
+                for now, then in zip(self._spent(), self.spent, strict=True)
+            )
             held = memory_of(self.pid)
             memory = held.resident / _MEGA if held else None
-            self.bench.rates.append((self.name, self.rows, self.rows / took, spent / self.rows * _MEGA, memory))
+            self.bench.rates.append(Rate(self.name, self.rows, self.rows / took, server or 0, postgres, memory))
             console.print(f"  {self.name}: {self.rows / took:,.0f} rows/s")
+
+    def _spent(self) -> tuple[float, float | None]:
+        """CPU seconds of the server and of PostgreSQL, all that it does in the background among them."""
+        return tree_seconds(self.pid), tree_seconds(self.bench.postmaster) if self.bench.postmaster else None
 
 
 def _customer(number: int) -> Body:
@@ -348,17 +368,19 @@ def report(singles: Sequence[Single]) -> Table:
     return table
 
 
-def report_rates(rates: Sequence[tuple[str, int, float, float, float | None]]) -> Table:
+def report_rates(rates: Sequence[Rate]) -> Table:
     """The figures of many records at once."""
     table = Table(title="Many records at once")
-    for column in ("what", "rows", "rows/s", "server CPU µs a row", "server MB after it"):
+    for column in ("what", "rows", "rows/s", "server CPU µs a row", "PostgreSQL CPU", "server MB after it"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    for name, rows, rate, micros, memory in rates:
-        table.add_row(name, f"{rows:,}", f"{rate:,.0f}", f"{micros:.0f}", "-" if memory is None else f"{memory:.0f}")
+    for rate in rates:
+        postgres, memory = ("-" if each is None else f"{each:.0f}" for each in (rate.postgres, rate.memory))
+        found = (f"{rate.rows:,}", f"{rate.per_second:,.0f}", f"{rate.server:.0f}", postgres, memory)
+        table.add_row(rate.name, *found)
     return table
 
 
-def targets(singles: Sequence[Single], rates: Sequence[tuple[str, int, float, float, float | None]]) -> Table:
+def targets(singles: Sequence[Single], rates: Sequence[Rate]) -> Table:
     """What is to be reached, and whether it is."""
     table = Table(title="Targets of writing")
     for column in ("figure", "target", "measured", ""):
@@ -368,10 +390,10 @@ def targets(singles: Sequence[Single], rates: Sequence[tuple[str, int, float, fl
             found = single.figures["cpu_ms"]["server"]
             told = "met" if found <= _TARGET_MS else "not met"
             table.add_row("createTicket: server CPU ms", f"≤ {_TARGET_MS}", f"{found:.2f}", told)
-    for name, _, rate, _, _ in rates:
-        if name.startswith("bulk"):
-            told = "met" if rate >= _BULK_TARGET else "not met"
-            table.add_row(f"{name}: rows/s", f"≥ {_BULK_TARGET:,}", f"{rate:,.0f}", told)
+    for rate in rates:
+        if rate.name.startswith("bulk"):
+            told = "met" if rate.per_second >= _BULK_TARGET else "not met"
+            table.add_row(f"{rate.name}: rows/s", f"≥ {_BULK_TARGET:,}", f"{rate.per_second:,.0f}", told)
     return table
 
 

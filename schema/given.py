@@ -49,11 +49,17 @@ def _items(values: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping):
         yield from ((name, value) for name, value in values.items() if value is not UNSET)
         return
-    definition = get_object_definition(values, strict=True)
-    for each in definition.fields:
-        value = getattr(values, each.python_name)
+    kind: Any = type(values)
+    here = values.__dict__
+    for name in _names(kind):
+        value = here[name]
         if value is not UNSET:
-            yield each.python_name, value
+            yield name, value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(each.python_name for each in get_object_definition(kind, strict=True).fields)
 
 
 def _plain(value: Any) -> Any:

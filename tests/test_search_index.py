@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.db.lists import empty_lists
 from app.demo.load import load_demo
 from tests.api import Api, open_api
 from tests.conftest import Server
@@ -110,6 +111,20 @@ async def test_a_chinese_name_of_two_characters_is_sought_by_its_beginning(big: 
 async def test_a_part_of_a_longer_chinese_name_is_found_too(big: Big) -> None:
     name = await big.db.fetchval("SELECT name FROM customers WHERE deleted_at IS NULL AND name ~ '^[一-龥]{4}'")
     assert (await big.found(SEARCH, s=name[1:4]))["totalCount"] > 0
+
+
+async def test_what_is_new_is_found_in_the_list_and_in_the_index(big: Big) -> None:
+    row = await big.db.fetchrow("SELECT id, name FROM customers WHERE deleted_at IS NULL LIMIT 1")
+    taken_up = "SELECT gin_clean_pending_list('ix_customers_text')"
+    await big.db.execute("UPDATE customers SET name = 'Quietschente' WHERE id = $1", row["id"])
+    try:
+        assert (await big.found(SEARCH, s="tschent"))["totalCount"] == 1
+        await empty_lists(big.db)
+        assert await big.db.fetchval(taken_up) == 0
+        assert (await big.found(SEARCH, s="tschent"))["totalCount"] == 1
+    finally:
+        await big.db.execute("UPDATE customers SET name = $2 WHERE id = $1", row["id"], row["name"])
+    assert await big.db.fetchval(taken_up) > 0
 
 
 async def test_a_text_filter_uses_the_trigram_index_too(big: Big) -> None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import asyncpg
 
+# The definition of a key does not say how its index is kept.
 _CONSTRAINTS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS away,
-           format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS back
-    FROM pg_constraint
+           format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(k.oid))
+           || CASE WHEN contype <> 'f' AND i.reloptions IS NOT NULL
+              THEN format(' WITH (%s)', array_to_string(i.reloptions, ', ')) ELSE '' END AS back
+    FROM pg_constraint k JOIN pg_class i ON i.oid = conindid
 """
 _FOREIGN_KEYS = f"""
     {_CONSTRAINTS}

@@ -176,7 +176,13 @@ def searched(table: str, *columns: str) -> Index:
         *columns,
         postgresql_using="gin",
         postgresql_ops=dict.fromkeys(columns, TRIGRAM),
+        postgresql_with={"fastupdate": True, "gin_pending_list_limit": 16_384},
     )
+
+
+def referring(table: str, column: str) -> Index:
+    """The index by which rows are found that refer to a record; most refer to none, and have no entry."""
+    return Index(f"ix_{table}_{column}", column, postgresql_where=text(f"{column} IS NOT NULL"))
 
 
 def alive(name: str, *columns: Any) -> Index:

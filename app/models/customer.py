@@ -9,7 +9,7 @@ from sqlalchemy import Index, Text, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, Relationship
 
-from app.models.base import Record, alive, choice, moment, number, ordered, searched, short, words
+from app.models.base import Record, alive, choice, moment, number, ordered, referring, searched, short, words
 from app.models.computed import kept
 from app.models.customer_metrics import CustomerMetrics, average_order_value, days_between_orders, next_order_at
 from app.models.enums import CustomerKind, CustomerStatus, CustomerTier
@@ -44,7 +44,7 @@ class Customer(Record, table=True):
         Index("ix_customers_tier_created_at_id", "tier", "created_at", "id"),
         Index("ix_customers_status_created_at_id", "status", "created_at", "id"),
         Index("ix_customers_owner_id_created_at_id", "owner_id", "created_at", "id"),
-        Index("ix_customers_merged_into_id", "merged_into_id"),
+        referring("customers", "merged_into_id"),
         Index("ix_customers_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_customers_tags", "tags", postgresql_using="gin"),
         Index("ix_customers_name_lower", literal_column("lower(name) text_pattern_ops")),

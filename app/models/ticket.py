@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, Relationship
 
-from app.models.base import Entity, Record, choice, moment, number, ordered, searched, short, utcnow, words
+from app.models.base import Entity, Record, choice, moment, number, ordered, referring, searched, short, utcnow, words
 from app.models.computed import computed
 from app.models.enums import TicketChannel, TicketKind, TicketPriority, TicketStatus
 from app.models.external_ref import ExternalRef, external_refs
@@ -87,8 +87,8 @@ class Ticket(Record, table=True):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_tickets_assigned_by_id", "assigned_by_id"),
-        Index("ix_tickets_contact_id", "contact_id"),
-        Index("ix_tickets_order_id", "order_id"),
+        referring("tickets", "contact_id"),
+        referring("tickets", "order_id"),
         Index("ix_tickets_status_created_at_id", "status", "created_at", "id"),
         Index("ix_tickets_priority_created_at_id", "priority", "created_at", "id"),
         Index("ix_tickets_kind_created_at_id", "kind", "created_at", "id"),

@@ -39,6 +39,30 @@ async def test_a_running_server_seals_and_checks(connection: asyncpg.Connection,
         await until(connection, "SELECT count(*)::int FROM audit_seals", 5)
 
 
+async def test_a_running_server_empties_the_lists_before_the_indexes_of_words(
+    connection: asyncpg.Connection, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.lists.PACE", 0.05)
+    await connection.execute("CREATE EXTENSION pageinspect")
+    pages = "SELECT n_pending_pages::int FROM gin_metapage_info(get_raw_page('ix_customers_text', 0))"
+    add = (
+        "INSERT INTO customers (id, name, kind, tier, status)"
+        " SELECT gen_random_uuid(), 'Words', 'PERSON', 'GOLD', 'LEAD' FROM generate_series(1, 200)"
+    )
+    await connection.execute(add)
+    assert await connection.fetchval(pages) > 0
+    async with open_api(empty_database, keeper=True):
+        await until(connection, pages, 0)
+        # An index that somebody holds has its turn when it is free again.
+        async with connection.transaction():
+            await connection.execute(f"REINDEX INDEX ix_customers_text; {add}")
+            waiting = (
+                "SELECT count(*)::int FROM pg_locks WHERE relation = 'ix_customers_text'::regclass AND NOT granted"
+            )
+            await until(connection, waiting, 1)
+        await until(connection, pages, 0)
+
+
 async def test_another_takes_over_when_one_ends(connection: asyncpg.Connection, empty_database: str) -> None:
     keepers = [asyncio.create_task(Keeper(empty_database, settings(empty_database)).run()) for _ in range(3)]
     try:
