@@ -39,7 +39,9 @@ _LIMITS = (
 _NO_RIGHT = "\u2013"
 _KINDS = {
     "text": "text",
+    "name": "text",
     "email": "email address",
+    "address": "email address",
     "currency": "currency of ISO 4217",
     "integer": "whole number",
     "boolean": "yes or no",
