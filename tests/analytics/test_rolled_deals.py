@@ -146,7 +146,7 @@ async def test_the_figures_are_those_that_plain_python_finds(
 ) -> None:
     async with kept(server, migrated, customers, zone, customers) as figures:
         rows, rates = await load_plain(figures.url)
-        shop = Shop(figures.api, figures.users, rows, rates, zone)
+        shop = Shop(figures.api, figures.users, rows, rates, zone, figures.url)
         user, period = "analyst" if customers else "admin", (local(2024, 3, zone=zone), local(2026, 2, zone=zone))
         await same_pipeline(shop, user, None)
         await same_forecast(shop, user, 13)
