@@ -8,19 +8,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from app.db.places import BELOW
 from tests.analytics import deal_shop
+from tests.analytics.following import settled
 
 DEEDS = (
     *("opened", "edited", "moved", "moved", "ended", "ended", "imported", "deleted", "restored", "gone"),
     *("customer_deleted", "customer_restored", "merged", "rate", "lost_rate", "stage", "team"),
 )
-
-
-async def settled(connection: asyncpg.Connection) -> None:
-    """Wait until nothing can come before the events of the outbox: PostgreSQL may be at work on its own behalf."""
-    while not await connection.fetchval(f"SELECT coalesce(max(transaction_id) < {BELOW}, true) FROM outbox"):
-        pass
 
 
 class KeptDeals:

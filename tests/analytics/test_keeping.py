@@ -13,6 +13,7 @@ from app.analytics.keeping.follow import Followed, follow
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.snapshots import NotKeptError, snapshot, snapshot_due
 from app.analytics.keeping.state import turn
+from tests.analytics.following import followed
 from tests.analytics.kept_shop import END, START, KeptShop
 from tests.analytics.plain_metrics import PlainShop, assert_right
 
@@ -31,7 +32,7 @@ async def connection(empty_database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def bring(connection: asyncpg.Connection, now: datetime) -> Followed | None:
-    return await follow(connection, SHOP, outbox_hours=AGES, now=now)
+    return await followed(connection, SHOP, outbox_hours=AGES, now=now)
 
 
 async def all_anew(connection: asyncpg.Connection, as_of: datetime, shop: ShopFacts = SHOP) -> None:
@@ -144,7 +145,7 @@ async def test_another_time_zone_or_currency_counts_everything_anew(connection: 
     await shop.open(customers=12, orders=40)
     await all_anew(connection, END)
     for other in (ShopFacts("EUR", "America/Sao_Paulo"), ShopFacts("JPY", "Asia/Tokyo")):
-        done = await follow(connection, other, outbox_hours=AGES, now=END)
+        done = await followed(connection, other, outbox_hours=AGES, now=END)
         assert done == Followed(0, everything=True)
         places = 0 if other.currency == "JPY" else 2
         await assert_right(connection, END, currency=other.currency, zone=other.timezone, places=places)
@@ -155,9 +156,9 @@ async def test_an_outbox_that_may_have_been_cleared_away_counts_everything_anew(
     await shop.open(customers=5, orders=10)
     now = datetime.now(UTC)
     await all_anew(connection, now)
-    assert await follow(connection, SHOP, outbox_hours=72, now=now + timedelta(hours=70)) == Followed(0)
+    assert await followed(connection, SHOP, outbox_hours=72, now=now + timedelta(hours=70)) == Followed(0)
     late = now + timedelta(hours=142)
-    assert await follow(connection, SHOP, outbox_hours=72, now=late) == Followed(0, everything=True)
+    assert await followed(connection, SHOP, outbox_hours=72, now=late) == Followed(0, everything=True)
     await assert_right(connection, late)
 
 

@@ -7,10 +7,11 @@ import asyncpg
 import pytest
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping.follow import Followed, follow
+from app.analytics.keeping.follow import Followed
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
 from tests.analytics import deal_shop
+from tests.analytics.following import followed
 from tests.analytics.kept_deal_shop import DEEDS, KeptDeals
 from tests.analytics.plain_deals import assert_deals_right
 
@@ -41,7 +42,7 @@ async def all_anew(connection: asyncpg.Connection) -> None:
 
 
 async def bring(connection: asyncpg.Connection, shop: ShopFacts = SHOP) -> Followed | None:
-    return await follow(connection, shop, outbox_hours=72)
+    return await followed(connection, shop, outbox_hours=72)
 
 
 async def test_an_empty_shop(connection: asyncpg.Connection) -> None:

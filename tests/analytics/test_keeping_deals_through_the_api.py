@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping.follow import Followed, follow
+from app.analytics.keeping.follow import Followed
+from tests.analytics.following import followed
 from tests.analytics.kept_deal_shop import settled
 from tests.analytics.plain_deals import assert_deals_right
 from tests.importing.conftest import Desk
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 async def caught_up(connection: asyncpg.Connection) -> Followed | None:
     await settled(connection)
-    done = await follow(connection, ShopFacts("EUR", "Europe/Berlin"), outbox_hours=72, now=datetime.now(UTC))
+    done = await followed(connection, ShopFacts("EUR", "Europe/Berlin"), outbox_hours=72, now=datetime.now(UTC))
     await assert_deals_right(connection)
     return done
 

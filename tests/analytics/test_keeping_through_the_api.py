@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping.follow import Followed, follow
+from app.analytics.keeping.follow import Followed
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
 from app.keeper import Keeper
 from app.settings import Settings
+from tests.analytics.following import followed
 from tests.analytics.plain_metrics import assert_right
 from tests.api import SECRET, open_api
 from tests.importing.conftest import Desk
@@ -30,7 +31,7 @@ SHOP = ShopFacts("EUR", "Europe/Berlin")
 
 async def caught_up(connection: asyncpg.Connection) -> Followed | None:
     now = datetime.now(UTC)
-    done = await follow(connection, SHOP, outbox_hours=72, now=now, wait=True)
+    done = await followed(connection, SHOP, outbox_hours=72, now=now, wait=True)
     as_of = await connection.fetchval("SELECT as_of FROM analytics_state")
     await assert_right(connection, as_of)
     return done

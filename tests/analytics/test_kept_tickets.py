@@ -9,10 +9,11 @@ import asyncpg
 import pytest
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping.follow import Followed, follow
+from app.analytics.keeping.follow import Followed
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
 from app.db.migrate import migrate
+from tests.analytics.following import followed
 from tests.analytics.kept_tickets import TicketShop
 from tests.analytics.plain_tickets import assert_tickets_right
 from tests.importing.conftest import Desk
@@ -37,7 +38,7 @@ async def connection(empty_database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def bring(connection: asyncpg.Connection, shop: ShopFacts = SHOP) -> Followed | None:
-    return await follow(connection, shop, outbox_hours=AGES, now=NOW)
+    return await followed(connection, shop, outbox_hours=AGES, now=NOW)
 
 
 async def all_anew(connection: asyncpg.Connection) -> None:
@@ -167,7 +168,7 @@ async def test_after_the_migration_everything_is_counted_anew(
 
 
 async def caught_up(connection: asyncpg.Connection) -> Followed | None:
-    done = await follow(connection, SHOP, outbox_hours=72, now=datetime.now(UTC), wait=True)
+    done = await followed(connection, SHOP, outbox_hours=72, now=datetime.now(UTC), wait=True)
     await assert_tickets_right(connection)
     return done
 

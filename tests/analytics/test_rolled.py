@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.analytics.keeping.follow import follow
 from app.analytics.keeping.totals import add_up
+from tests.analytics.following import followed
 from tests.analytics.kept_shop import START, KeptShop
 from tests.analytics.plain_sales import SEGMENTS, Figures, begin, metrics_of, read_facts
 from tests.analytics.sales_shop import SHOP, WHO, ZONE, SalesShop, printed
@@ -121,7 +121,7 @@ async def test_both_ways_come_to_the_same_whatever_happens(sales: SalesShop, see
             await shop.change()
         await shop.tell()
         now += timedelta(days=shop.chance.choice((0, 1, 9, 40)))
-        await follow(sales.connection, SHOP, outbox_hours=AGES, now=now)
+        await followed(sales.connection, SHOP, outbox_hours=AGES, now=now)
 
 
 ODDS = (
@@ -161,7 +161,7 @@ async def test_facts_and_orders_come_to_the_same_for_everybody(sales: SalesShop,
         for _ in range(6):
             await shop.change()
         await shop.tell()
-        await follow(sales.connection, SHOP, outbox_hours=AGES, now=START + timedelta(days=200))
+        await followed(sales.connection, SHOP, outbox_hours=AGES, now=START + timedelta(days=200))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -171,7 +171,7 @@ async def test_totals_of_customers_are_right_at_any_moment(sales: SalesShop, see
         await shop.change()
         if number % 3 == 2:
             await shop.tell()
-            await follow(sales.connection, SHOP, outbox_hours=AGES, now=START + timedelta(days=40 * number))
+            await followed(sales.connection, SHOP, outbox_hours=AGES, now=START + timedelta(days=40 * number))
         await add_up(sales.connection, most=3)
         one = await sales.ask(GROUPS.format(""))
         assert one == await sales.ask(GROUPS.format(ALIVE))

@@ -14,10 +14,10 @@ import asyncpg
 import pytest
 
 from app.analytics.building import ShopFacts
-from app.analytics.keeping.follow import follow
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
 from tests.analytics import deal_shop
+from tests.analytics.following import followed
 from tests.analytics.kept_deal_shop import KeptDeals
 from tests.analytics.plain import load_plain
 from tests.analytics.test_pipeline_figures import (
@@ -164,7 +164,7 @@ async def test_both_ways_come_to_the_same_whatever_happens(server: Any, migrated
             for _ in range(8):
                 await shop.change()
             await shop.tell()
-            await follow(figures.connection, ShopFacts("EUR", ZONE), outbox_hours=72)
+            await followed(figures.connection, ShopFacts("EUR", ZONE), outbox_hours=72)
             ways = [await figures.both_ways(PIPELINE), await figures.both_ways(FORECAST, months=13)]
             start, end = MONTHS[seed % len(MONTHS)]
             ways.append(await figures.both_ways(FUNNEL, **{"from": start, "to": end}))

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from app.analytics.keeping.follow import follow
 from app.analytics.keeping.refresh import refresh
 from app.analytics.keeping.state import turn
 from app.models.base import utcnow
+from tests.analytics.following import followed
 from tests.analytics.kept_tickets import TicketShop
 from tests.analytics.sales_shop import SHOP, ZONE, SalesShop, printed
 from tests.analytics.test_pipeline_figures import SERVING, Shop, opened
@@ -74,7 +74,7 @@ async def test_both_ways_come_to_the_same_whatever_happens(sales: SalesShop, see
         for _ in range(6):
             await shop.happen() if shop.tickets else await shop.add_ticket()
         await shop.tell()
-        await follow(sales.connection, SHOP, outbox_hours=AGES, now=datetime(2025, 3, 1, tzinfo=UTC))
+        await followed(sales.connection, SHOP, outbox_hours=AGES, now=datetime(2025, 3, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("seed", range(5))
