@@ -32,8 +32,8 @@ def rates_of_days(shop: ShopFacts) -> str:
 def lines(condition: str = "") -> str:
     """The lists of lines by ``order_id``, of those that meet ``condition``.
 
-    Lines are sorted by the index of an order's lines, for which PostgreSQL need not sort all of them: how many orders
-    there are it cannot tell from them.
+    They are sorted first, which PostgreSQL can do an order at a time, by their index. By itself it would gather all of
+    them at once: it takes the orders for far fewer than they are.
     """
     lists = ", ".join(
         f"array_agg({value} ORDER BY product_id) AS {name}"
@@ -49,27 +49,35 @@ def lines(condition: str = "") -> str:
     """
 
 
-def facts(shop: ShopFacts, *, made: tuple[str, str] | None = None, customers: str | None = None) -> str:
-    """The facts as of now; ``customers`` limits ``o``. Where the tables ``made`` are given, rates and lines are taken
-    from these, and each fact comes with its ``owner_id``."""
-    own = f"o.currency = {literal(shop.currency)}"
-    day = day_of(shop)
-    rate, joined = f"exchange_rate(o.currency, {day})", ""
-    kept = f"LATERAL ({lines('WHERE order_id = o.id')})"
-    if made is not None:
-        rates, kept = made
-        rate = "r.rate"
-        joined = f"LEFT JOIN {rates} r ON r.currency = o.currency AND r.day = {day} AND NOT {own}"
-    lists = ", ".join((*LINES, *(["owner_id"] if made else [])))
-    limited = f"AND {customers}" if customers else ""
+def all_facts(shop: ShopFacts, rates: str, lines: str) -> str:
+    """The facts as of now, rates and lines taken from tables, each with its ``owner_id``."""
+    foreign = f"o.currency <> {literal(shop.currency)}"
+    joined = f"""
+        LEFT JOIN {rates} r ON r.currency = o.currency AND r.day = {day_of(shop)} AND {foreign}
+        LEFT JOIN {lines} l ON l.order_id = o.id
+    """
+    lists = ", ".join(f"l.{name}" for name in LINES)
+    return _facts(shop, "r.rate", f"{lists}, c.owner_id", joined, "true")
+
+
+def some_facts(shop: ShopFacts, customers: str, same: str) -> str:
+    """The facts as of now of the orders ``o`` that meet ``customers``. The table ``same`` has the lists of lines that
+    are as they were."""
+    joined = f"""
+        LEFT JOIN {same} s ON s.order_id = o.id
+        LEFT JOIN LATERAL ({lines("WHERE order_id = o.id AND s.order_id IS NULL")}) l ON true
+    """
+    lists = ", ".join(f"coalesce(s.{name}, l.{name}) AS {name}" for name in LINES)
+    return _facts(shop, f"exchange_rate(o.currency, {day_of(shop)})", lists, joined, customers)
+
+
+def _facts(shop: ShopFacts, rate: str, more: str, joined: str, condition: str) -> str:
     return f"""
-        SELECT customer_id, order_id, placed_at, day, rate, total * rate AS amount,
-            CASE WHEN rate IS NULL THEN currency END AS lacking, {lists}
+        SELECT found.*, total * rate AS amount, CASE WHEN rate IS NULL THEN currency END AS lacking
         FROM (
-            SELECT o.customer_id, o.id AS order_id, o.placed_at, {day} AS day, o.total, o.currency,
-                CASE WHEN {own} THEN 1 ELSE {rate} END AS rate, {lists}
+            SELECT o.customer_id, o.id AS order_id, o.placed_at, {day_of(shop)} AS day, o.total, o.currency,
+                CASE WHEN o.currency = {literal(shop.currency)} THEN 1 ELSE {rate} END AS rate, {more}
             FROM orders o JOIN customers c ON c.id = o.customer_id {joined}
-            LEFT JOIN {kept} l ON l.order_id = o.id
-            WHERE o.{_NOT_SOLD} AND c.deleted_at IS NULL {limited}
+            WHERE o.{_NOT_SOLD} AND c.deleted_at IS NULL AND {condition}
         ) found
     """

@@ -9,7 +9,7 @@ import asyncpg
 
 from app.analytics.building import ShopFacts
 from app.analytics.keeping import rollups
-from app.analytics.keeping.facts import COLUMNS, facts, lines, rates_of_days
+from app.analytics.keeping.facts import COLUMNS, LINES, all_facts, lines, rates_of_days, some_facts
 from app.analytics.keeping.literals import literal
 from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
 from app.analytics.keeping.state import State
@@ -43,12 +43,21 @@ _CHANGED = """
         AND o.placed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
 """  # A day to both sides: the orders found too many come to no difference.
 
+_TOUCHED = """
+    SELECT e.record_id FROM outbox e WHERE {after} AND e.entity = 'Order'
+    UNION
+    SELECT q.order_id FROM analytics_changes q WHERE q.order_id IS NOT NULL
+    UNION
+    SELECT o.id FROM analytics_changes q JOIN orders o ON o.customer_id = q.customer_id WHERE NOT q.counted
+"""
+"""The orders of which lines may have changed."""
+
 
 async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     """Count everything anew, in the caller's transaction."""
     await rollups.make(connection, "kept_rates", rates_of_days(shop))
     await rollups.make(connection, "kept_lines", lines())
-    rows = facts(shop, made=("kept_rates", "kept_lines"))
+    rows = all_facts(shop, "kept_rates", "kept_lines")
     # Who sees some of the customers mostly sees those of some owners.
     order = "owner_id", "customer_id", "placed_at"
     await rollups.make(connection, "kept_facts", f"{rows} ORDER BY {', '.join(order)}")
@@ -79,6 +88,12 @@ async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: 
         state.position.position,
         list(CUSTOMER_ACTIONS),
     )
+    await connection.execute("CREATE TEMP TABLE kept_touched (order_id uuid PRIMARY KEY) ON COMMIT DROP")
+    await connection.execute(
+        f"INSERT INTO kept_touched {_TOUCHED.format(after=AFTER)}",
+        state.position.transaction_id,
+        state.position.position,
+    )
     changed: int = await connection.fetchval("SELECT count(*) FROM kept_changed")
     ranked = state.standing.ranked if state.standing else 0
     if changed > max(10_000, ranked // 10):
@@ -96,7 +111,14 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     await connection.execute(
         f"CREATE TEMP TABLE kept_before ON COMMIT DROP AS SELECT {names} FROM order_facts WHERE {these}"
     )
-    await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS {facts(shop, customers=f'o.{these}')}")
+    # The lines of all orders of a customer would be looked for in as many places.
+    await connection.execute(
+        f"CREATE TEMP TABLE kept_same ON COMMIT DROP AS SELECT order_id, {', '.join(LINES)} FROM kept_before"
+        " WHERE order_id NOT IN (SELECT order_id FROM kept_touched)"
+    )
+    await connection.execute("ANALYZE kept_same")
+    rows = some_facts(shop, f"o.{these}", "kept_same")
+    await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS SELECT {names} FROM ({rows}) found")
     # Facts that are the same before and after need not be touched.
     only = f"SELECT {names} FROM {{0}} EXCEPT ALL SELECT {names} FROM {{1}}"
     await connection.execute(
