@@ -60,7 +60,9 @@ async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     rows = all_facts(shop, "kept_rates", "kept_lines")
     # Who sees some of the customers mostly sees those of some owners.
     order = "owner_id", "customer_id", "placed_at"
-    await rollups.make(connection, "kept_facts", f"{rows} ORDER BY {', '.join(order)}")
+    columns = ", ".join((*COLUMNS, "owner_id"))
+    rows = f"SELECT {columns} FROM ({rows}) found ORDER BY {', '.join(order)}"
+    await rollups.make(connection, "kept_facts", rows)
     keys, values = COLUMNS[:2], COLUMNS[2:]
     await rollups.bring(connection, "order_facts", "kept_facts", keys, values, order)
     await rollups.make(connection, "kept_calendar", rollups.calendar("kept_facts"))
