@@ -13,7 +13,7 @@ depends_on = None
 COLUMNS = {"products": sa.Uuid(), "quantities": sa.BigInteger(), "totals": sa.Numeric()}
 INDEXES = {
     "ix_order_facts_customer_id": "order_facts (customer_id)",
-    "ix_customers_id_alive": "customers (id) WHERE deleted_at IS NULL",
+    "ix_customers_id_alive": "customers (id) WITH (fillfactor = 70) WHERE deleted_at IS NULL",
 }
 
 
