@@ -11,6 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rich.table import Table
 from app.analytics.building import ShopFacts
 from app.analytics.keeping.follow import follow
 from app.analytics.keeping.refresh import refresh
+from app.analytics.keeping.snapshots import snapshot
 from app.analytics.keeping.state import turn
 from app.db.embedded import EmbeddedPostgres
 from app.main import create_app
@@ -35,6 +37,8 @@ CHANGED = 1_000
 _SECRET = "only for measuring, on a made shop"
 _SHOP = ShopFacts("EUR", "Europe/Berlin")
 _HOURS = 72
+_MONTHS = date(2026, 1, 1), date(2026, 7, 1)
+"""The months between which segments are compared."""
 
 _POINT = "start end orders customers revenue { amount currency } averageOrderValue { amount }"
 _PRODUCT = "product { id sku name } quantity orders revenue { amount }"
@@ -53,6 +57,7 @@ FIGURES: Mapping[str, str] = {
     "rfm": "rfm { segment customers revenue { amount } share }",
     "retention": "retention { month size retained }",
     "churn": "churn { state customers revenue { amount } }",
+    "segment moves": 'segmentMoves(from: "2026-01-01", to: "2026-07-01") { from to customers }',
     "top products": f"topProducts {{ {_PRODUCT} }}",
     "top products of a year": f'topProducts(from: "2025-01-01T00:00:00+01:00", to: "2026-01-01T00:00:00+01:00")'
     f" {{ {_PRODUCT} }}",
@@ -156,6 +161,8 @@ async def measure_figures(url: str, rounds: int) -> dict[str, dict[str, float | 
     """Milliseconds that each figure takes each caller, or what it says where it is refused."""
     connection = await asyncpg.connect(url, server_settings={"jit": "off", "TimeZone": "UTC"})
     users = dict(await connection.fetch("SELECT email, id FROM users WHERE email LIKE '%@shop.example'"))
+    for month in _MONTHS:
+        await snapshot(connection, _SHOP, month)
     signer = AccessTokens(_SECRET, 3600)
     app = create_app(Settings(secret=_SECRET, keeper=False, access_log=False, max_cost=10**9, budget_points=0), url)
     found: dict[str, dict[str, float | str]] = {}

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Numeric,
     Select,
     Text,
+    Uuid,
     and_,
     case,
     cast,
@@ -29,14 +30,16 @@ from app.analytics.periods import within
 from app.analytics.rolled import (
     built,
     days_and_months,
+    lacking,
     may_use_facts,
-    of_facts,
+    may_use_lines,
+    over_facts,
     usable,
     whole_lines,
     without_rate,
 )
 from app.analytics.sold import ZERO, counted, left_out, needed_of_orders, order_day, rate_of, referred
-from app.models import Order, OrderFact, OrderLine, Product, ProductBucket
+from app.models import Order, OrderLine, Product, ProductBucket
 from app.models.base import Row
 from app.models.enums import ProductRanking
 from app.models.kept import NO_PRODUCT
@@ -142,9 +145,14 @@ def _note(build: Building, asked: Collection[str]) -> ColumnElement[Any] | None:
     if "revenue" not in asked:
         return None
     orders = _orders(build, asked)
-    lost = select(orders.c.lacking.label("currency"), func.count().label("orders"))
-    lost = lost.where(orders.c.lacking.is_not(None)).group_by(orders.c.lacking)
-    raw = left_out(lost.subquery(build.compiler.name()))
+    found: Any = select(orders.c.lacking.label("currency")).where(orders.c.lacking.is_not(None))
+    if _may_use_lines(build, asked):
+        facts = lacking(build).subquery(build.compiler.name())
+        period = within(facts.c.placed_at, build.moment("from"), build.moment("to"))
+        found = found.union_all(select(facts.c.currency).where(*period, *_not_rolled(build, asked)))
+    lost = found.subquery(build.compiler.name())
+    counts = select(lost.c.currency, func.count().label("orders")).group_by(lost.c.currency)
+    raw = left_out(counts.subquery(build.compiler.name()))
     return case((usable(build, "DAY"), without_rate(build)), else_=raw) if _may_roll(build, asked) else raw
 
 
@@ -158,28 +166,46 @@ def _measures(lines: Any) -> dict[str, ColumnElement[Any]]:
 
 def _lines(build: Building, asked: Collection[str]) -> Any:
     """What was sold by ``product_id``."""
-    raw = _raw(build, asked)
-    return (raw.union_all(_rolled(build)) if _may_roll(build, asked) else raw).subquery(build.compiler.name())
+    parts = [_raw(build, asked)]
+    if _may_use_lines(build, asked):
+        parts.append(_of_facts(build, asked))
+    if _may_roll(build, asked):
+        parts.append(_rolled(build))
+    return union_all(*parts).subquery(build.compiler.name())
 
 
 def _may_roll(build: Building, asked: Collection[str]) -> bool:
     """Whether the caller may have what is kept of all lines."""
-    return whole_lines(build, *(attribute for entity, attribute in _needs(asked) if entity is OrderLine))
+    return whole_lines(build, *_attributes(asked))
+
+
+def _may_use_lines(build: Building, asked: Collection[str]) -> bool:
+    return may_use_lines(build, *_attributes(asked))
+
+
+def _attributes(asked: Collection[str]) -> list[str]:
+    return [attribute for entity, attribute in _needs(asked) if entity is OrderLine]
+
+
+def _not_rolled(build: Building, asked: Collection[str]) -> list[ColumnElement[bool]]:
+    return [not_(usable(build, "DAY"))] if _may_roll(build, asked) else []
 
 
 def _orders(build: Building, asked: Collection[str]) -> CTE:
-    """The orders that count: ``id``, the ``rate`` of each, and the currency that is ``lacking`` one."""
+    """The orders that count, whose lines are looked for: ``id``, the ``rate`` of each, and the currency that is
+    ``lacking`` one."""
+
+    def made(fact: Any) -> Select[Any]:
+        period = within(fact.placed_at, build.moment("from"), build.moment("to"))
+        return select(fact.order_id, fact.rate, fact.lacking).where(*period)
 
     def make() -> CTE:
-        way = [not_(usable(build, "DAY"))] if _may_roll(build, asked) else []
         if not may_use_facts(build):
-            return _priced(build, asked, *way).cte(build.compiler.name())
-        fact: Any = build.alias(OrderFact)
-        period = within(fact.placed_at, build.moment("from"), build.moment("to"))
-        facts = select(fact.order_id, fact.rate, fact.lacking)
-        facts = facts.where(*of_facts(build, fact), *period, built(build), *way)
+            return _priced(build, asked, *_not_rolled(build, asked)).cte(build.compiler.name())
         raw = _priced(build, asked, not_(built(build)))
-        return raw.union_all(facts).cte(build.compiler.name())
+        if _may_use_lines(build, asked):
+            return raw.cte(build.compiler.name())
+        return raw.union_all(*over_facts(build, made)).cte(build.compiler.name())
 
     return build.once("orders", make)
 
@@ -216,6 +242,29 @@ def _rolled(build: Building) -> Select[Any]:
         cast(func.sum(rows.c.quantity), BigInteger),
         cast(func.sum(rows.c.orders), BigInteger),
         func.sum(rows.c.amount, type_=Numeric),
+    ).group_by(rows.c.product_id)
+
+
+def _of_facts(build: Building, asked: Collection[str]) -> Select[Any]:
+    """What was sold by ``product_id``, from the lines that stand in the facts of orders: there is one of each order and
+    product."""
+    money, pieces = "revenue" in asked, "quantity" in asked
+
+    def made(fact: Any) -> Select[Any]:
+        found = select(func.unnest(fact.products, type_=Uuid()).label("product_id"))
+        if pieces:
+            found = found.add_columns(func.unnest(fact.quantities, type_=BigInteger()).label("quantity"))
+        if money:
+            found = found.add_columns(func.unnest(fact.totals, type_=Numeric()).label("total"), fact.rate)
+        period = within(fact.placed_at, build.moment("from"), build.moment("to"))
+        return found.where(*period, *_not_rolled(build, asked))
+
+    rows = union_all(*over_facts(build, made)).subquery(build.compiler.name())
+    return select(
+        rows.c.product_id,
+        cast(func.sum(rows.c.quantity), BigInteger) if pieces else cast(null(), BigInteger),
+        func.count(),
+        cast(func.sum(rows.c.total * rows.c.rate), Numeric) if money else cast(null(), Numeric),
     ).group_by(rows.c.product_id)
 
 

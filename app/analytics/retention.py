@@ -22,9 +22,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.periods import local_start, truncated, within
-from app.analytics.rolled import built, days, may_use_facts, of_facts, usable
+from app.analytics.rolled import built, days, may_use_facts, over_facts, usable
 from app.analytics.sold import ZERO, referred, sold
-from app.models import CohortBucket, Order, OrderFact
+from app.models import CohortBucket, Order
 from app.models.base import Row
 
 _ATTRIBUTES = ("status", "placed_at", "customer")
@@ -74,7 +74,7 @@ def _both(build: Building) -> CompoundSelect[Any]:
 
 def _rows(build: Building, *conditions: ColumnElement[bool]) -> Any:
     """The orders that count: whose each is, its month, and when it was placed."""
-    order, fact = build.alias(Order), build.alias(OrderFact)
+    order = build.alias(Order)
     placed = build.value(Order, order, "placed_at")
     customer = referred(build, Order, order, "customer")
     month = cast(local_start("MONTH", placed, text(build.shop.timezone)), Date)
@@ -82,9 +82,11 @@ def _rows(build: Building, *conditions: ColumnElement[bool]) -> Any:
     found = found.where(*build.seen(Order, order), sold(build, order), *conditions)
     if not may_use_facts(build, "customer"):
         return found
-    month = cast(truncated("MONTH", fact.day), Date)
-    facts = select(fact.customer_id, month, fact.placed_at).where(*of_facts(build, fact), built(build), *conditions)
-    return found.where(not_(built(build))).union_all(facts)
+
+    def made(fact: Any) -> Select[Any]:
+        return select(fact.customer_id, cast(truncated("MONTH", fact.day), Date), fact.placed_at).where(*conditions)
+
+    return found.where(not_(built(build))).union_all(*over_facts(build, made))
 
 
 def _raw(build: Building, *conditions: ColumnElement[bool]) -> Select[Any]:

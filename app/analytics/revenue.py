@@ -7,9 +7,9 @@ from sqlalchemy import CTE, ColumnElement, DateTime, Integer, Numeric, Select, c
 
 from app.analytics.building import Building, Definition, Table, text
 from app.analytics.periods import local_start, moment_of, period_buckets, refusal, span, step, truncated, within
-from app.analytics.rolled import built, days, may_use_facts, of_facts, usable, without_rate
+from app.analytics.rolled import built, days, may_use_facts, over_facts, usable, without_rate
 from app.analytics.sold import ZERO, at_rate, counted, left_out, needed_of_orders, order_day, rate_of, referred
-from app.models import Order, OrderFact, SalesBucket
+from app.models import Order, SalesBucket
 from app.models.base import Row
 
 MONEY = frozenset(("revenue", "averageOrderValue"))
@@ -135,7 +135,7 @@ def _rows(build: Building) -> Any:
         shown["customer"] = referred(build, Order, order, "customer")
     found: Any = select(*(value.label(name) for name, value in shown.items())).where(*counted(build, order))
     if _may_use_facts(build):
-        found = found.where(not_(built(build))).union_all(_facts(build, shown))
+        found = found.where(not_(built(build))).union_all(*_facts(build, shown))
     if "customers" not in asked:
         return found.subquery(build.compiler.name())
     # They are needed twice, and looked for once.
@@ -147,20 +147,23 @@ def _may_use_facts(build: Building) -> bool:
     return may_use_facts(build, *(each for each in attributes if each in ("total", "customer")))
 
 
-def _facts(build: Building, names: Collection[str]) -> Select[Any]:
+def _facts(build: Building, names: Collection[str]) -> list[Select[Any]]:
     """The same from the facts of orders. An amount is known, and needs no other rate than 1; or it has a currency that
     lacks a rate, and then it does not matter what the total is."""
-    fact: Any = build.alias(OrderFact)
-    columns = {
-        "local": local_start(build.given("bucket"), fact.placed_at, build.zone()),
-        "day": fact.day,
-        "currency": func.coalesce(fact.lacking, text(build.shop.currency)),
-        "total": func.coalesce(fact.amount, ZERO),
-        "customer": fact.customer_id,
-    }
-    period = within(fact.placed_at, build.moment("from"), build.moment("to"))
-    found = select(*(columns[name] for name in names)).where(*of_facts(build, fact), *period, built(build))
-    return found.where(not_(usable(build, build.given("bucket")))) if _may_roll(build) else found
+
+    def made(fact: Any) -> Select[Any]:
+        columns = {
+            "local": local_start(build.given("bucket"), fact.placed_at, build.zone()),
+            "day": fact.day,
+            "currency": func.coalesce(fact.lacking, text(build.shop.currency)),
+            "total": func.coalesce(fact.amount, ZERO),
+            "customer": fact.customer_id,
+        }
+        period = within(fact.placed_at, build.moment("from"), build.moment("to"))
+        found = select(*(columns[name] for name in names)).where(*period)
+        return found.where(not_(usable(build, build.given("bucket")))) if _may_roll(build) else found
+
+    return over_facts(build, made)
 
 
 def _local(build: Building, rows: Any) -> ColumnElement[Any]:

@@ -46,6 +46,7 @@ class Customer(Record, table=True):
         Index("ix_customers_owner_id_created_at_id", "owner_id", "created_at", "id"),
         referring("customers", "merged_into_id"),
         Index("ix_customers_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_customers_id_alive", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_customers_tags", "tags", postgresql_using="gin"),
         Index("ix_customers_name_lower", literal_column("lower(name) text_pattern_ops")),
         Index("ix_customers_code_lower", literal_column("lower(code) text_pattern_ops")),

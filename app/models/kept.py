@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     SmallInteger,
+    Uuid,
     text,
 )
 from sqlmodel import Field
@@ -47,10 +48,15 @@ class OrderFact(Row, table=True):
     ``day`` is that of ``placed_at`` in the shop's time zone. ``rate`` is the exchange rate of that day, 1 for the
     shop's own currency and NULL where none is known; ``amount`` is the order's total at it, exact, NULL without one.
     ``lacking`` is the currency that lacks a rate.
+
+    The lines stand in the same row, so that those of all orders of a customer are found together: for each of
+    ``products``, by their ids, the pieces and, in the order's own currency, the sum of the line totals. A product that
+    is NULL stands for the lines without one. An order without lines has no lists.
     """
 
     __tablename__ = "order_facts"
     __table_args__ = (
+        Index("ix_order_facts_customer_id", "customer_id"),
         Index("ix_order_facts_day", "day"),
         Index("ix_order_facts_day_unvalued", "day", postgresql_where=text("rate IS NULL")),
         Index("ix_order_facts_lacking_day", "lacking", "day", postgresql_where=text("lacking IS NOT NULL")),
@@ -63,6 +69,9 @@ class OrderFact(Row, table=True):
     rate: Decimal | None = Field(default=None, sa_type=Numeric)
     amount: Decimal | None = Field(default=None, sa_type=Numeric)
     lacking: str | None = words()
+    products: list[UUID | None] | None = Field(default=None, sa_type=ARRAY(Uuid))
+    quantities: list[int] | None = Field(default=None, sa_type=ARRAY(BigInteger))
+    totals: list[Decimal] | None = Field(default=None, sa_type=ARRAY(Numeric))
 
 
 class SalesBucket(Row, table=True):

@@ -78,7 +78,21 @@ class PlainShop:
 
     def facts(self) -> set[tuple[Any, ...]]:
         """The rows of order_facts."""
-        return {(o.customer, o.id, o.placed_at, o.day, o.rate, o.amount, o.lacking) for o in self.sold}
+        return {
+            (o.customer, o.id, o.placed_at, o.day, o.rate, o.amount, o.lacking, *self._lists(o.id)) for o in self.sold
+        }
+
+    def _lists(self, order: UUID) -> tuple[Any, ...]:
+        """The products of an order's lines by their ids, none at the end; the pieces and the sum of each."""
+        products = sorted({product for product, _, _ in self.lines[order]}, key=lambda id: (id == NO_PRODUCT, id))
+        if not products:
+            return None, None, None
+        lines = [[line for line in self.lines[order] if line[0] == product] for product in products]
+        return (
+            tuple(None if product == NO_PRODUCT else product for product in products),
+            tuple(sum(quantity for _, quantity, _ in same) for same in lines),
+            tuple(_sum(total for _, _, total in same) for same in lines),
+        )
 
     def sales_buckets(self) -> set[tuple[Any, ...]]:
         """The rows of sales_buckets."""
@@ -210,8 +224,9 @@ def _scores(values: Mapping[UUID, Any]) -> dict[UUID, int]:
 async def kept(connection: asyncpg.Connection, table: str, columns: str) -> set[tuple[Any, ...]]:
     """The rows of one of the tables."""
     rows = await connection.fetch(f"SELECT {columns} FROM {table}")
-    assert len(rows) == len(set(map(tuple, rows)))
-    return {tuple(row) for row in rows}
+    found = [tuple(tuple(each) if isinstance(each, list) else each for each in row) for row in rows]
+    assert len(found) == len(set(found))
+    return set(found)
 
 
 async def assert_right(
@@ -224,7 +239,7 @@ async def assert_right(
 ) -> None:
     """Fail unless all that is kept is what plain Python makes of the rows."""
     shop = await PlainShop(currency, zone, places).read(connection)
-    columns = "customer_id, order_id, placed_at, day, rate, amount, lacking"
+    columns = "customer_id, order_id, placed_at, day, rate, amount, lacking, products, quantities, totals"
     assert await kept(connection, "order_facts", columns) == shop.facts()
     columns = "bucket, start, orders, customers, amount, unvalued"
     assert await kept(connection, "sales_buckets", columns) == shop.sales_buckets()

@@ -63,6 +63,7 @@ USERS = {
     "stranger": ("SALES", "south"),
     "narrow": ("NARROW", None),
     "blind": ("BLIND", None),
+    "short": ("SHORT", None),
 }
 
 GRANTS: dict[str, dict[tuple[str, str], str]] = {
@@ -82,6 +83,15 @@ GRANTS: dict[str, dict[tuple[str, str], str]] = {
         ("Order", "read"): "ALL",
         ("Order", "analyse"): "ALL",
         ("OrderLine", "read"): "ALL",
+        ("Product", "read"): "ALL",
+    },
+    # Sees all customers and orders, and the lines of those of its own.
+    "SHORT": {
+        ("Customer", "read"): "ALL",
+        ("Customer", "analyse"): "ALL",
+        ("Order", "read"): "ALL",
+        ("Order", "analyse"): "ALL",
+        ("OrderLine", "read"): "OWN",
         ("Product", "read"): "ALL",
     },
 }

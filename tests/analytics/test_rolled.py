@@ -164,6 +164,21 @@ async def test_facts_and_orders_come_to_the_same_for_everybody(sales: SalesShop,
         await followed(sales.connection, SHOP, outbox_hours=AGES, now=START + timedelta(days=200))
 
 
+@pytest.mark.parametrize("seed", range(2))
+async def test_customers_one_by_one_and_all_facts_come_to_the_same(sales: SalesShop, seed: int) -> None:
+    """By the number of buyers, the statement takes the customers in sight for few, or for many."""
+    await opened(sales, seed, customers=20, orders=90)
+    owners = [sales.users[who] for who in ("seller", "seller_2", "narrow", "blind", "short")]
+    share_out = "UPDATE customers SET owner_id = ($1::uuid[])[1 + abs(hashtext(id::text)) % 6]"
+    await sales.connection.execute(share_out, owners)
+    for place, who in enumerate((*WHO, "short")):
+        answers = []
+        for buyers in (1_000_000, 0):
+            await sales.connection.execute("UPDATE analytics_state SET ranked = $1", buyers)
+            answers += await both_ways(sales, asked_otherwise(place // 2 + seed), who)
+        assert all(each == answers[0] for each in answers), who
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_totals_of_customers_are_right_at_any_moment(sales: SalesShop, seed: int) -> None:
     shop = await opened(sales, seed)
@@ -271,6 +286,15 @@ async def test_facts_are_used_where_no_filter_is_given(sales: SalesShop) -> None
             assert not re.search(r": [1-9]", str(await sales.ask(field.format(ODD), who))), field
         found = await sales.ask("revenue(bucket: YEAR, where: {status: {ne: PENDING_PAYMENT}}) { orders }", who)
         assert found["revenue"][0]["orders"] > 0
+
+
+async def test_lines_come_from_facts_only_where_all_of_them_may_be_read(sales: SalesShop) -> None:
+    await opened(sales, 2)
+    await sales.connection.execute("UPDATE order_facts SET products = NULL, quantities = NULL, totals = NULL")
+    for who, nothing in (("admin", True), ("seller", True), ("narrow", True), ("blind", True), ("short", False)):
+        await sales.connection.execute("UPDATE customers SET owner_id = $1", sales.users[who])
+        found = await sales.ask(f"topProducts({ODD}) {{ quantity }} categories({ODD}) {{ quantity }}", who)
+        assert (not re.search(r": [1-9]", str(found))) == nothing, who
 
 
 async def test_what_is_kept_for_another_shop_is_not_used(sales: SalesShop) -> None:

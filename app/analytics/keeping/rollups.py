@@ -6,14 +6,11 @@ Customers of a bucket are counted at the first of their orders in it; so all buc
 # ruff: noqa: S608  # Statements are made of names and values of our own.
 
 from collections.abc import Collection
-from datetime import date
 
 import asyncpg
 
-from app.analytics.keeping.literals import literals
 from app.models.kept import NO_PRODUCT
 
-_PRODUCT = f"coalesce(product_id, '{NO_PRODUCT}') AS product_id"
 _UNITS = ("day", "week", "month", "quarter", "year")
 _CALENDAR = ", ".join(f"date_trunc('{unit}', day::timestamp)::date AS {unit}" for unit in _UNITS[1:])
 
@@ -56,24 +53,19 @@ def cohorts(daily: str, *, negative: bool = False) -> str:
     return f"SELECT cohort, month, {sign}sum(new_in_month)::int AS customers FROM {daily} GROUP BY 1, 2"
 
 
-def products(source: str) -> str:
-    """The rows of ``product_buckets`` by DAY that the facts of ``source`` make."""
+def products(source: str, *, signed: bool = False) -> str:
+    """The rows of ``product_buckets`` by DAY that the facts of ``source`` make, or add and take away, as their ``sign``
+    says."""
+    sign, times = (", sign", "sign * ") if signed else ("", "")
+    # Day by day, what is added up at a time is little.
     return f"""
-        SELECT 'DAY' AS bucket, s.day AS start, {_PRODUCT}, sum(l.quantity)::bigint AS quantity,
-            count(DISTINCT l.order_id)::int AS orders, coalesce(sum(l.total * s.rate), 0) AS amount
-        FROM {source} s JOIN order_lines l ON l.order_id = s.order_id
-        GROUP BY 2, 3
-    """
-
-
-def product_differences(source: str) -> str:
-    """The rows of ``product_buckets`` by DAY that the facts of ``source`` add or take away, as their ``sign`` says."""
-    return f"""
-        SELECT 'DAY' AS bucket, s.day AS start, l.product_id, sum(s.sign * l.quantity)::bigint AS quantity,
-            sum(s.sign)::int AS orders, coalesce(sum(s.sign * l.total * s.rate), 0) AS amount
-        FROM {source} s CROSS JOIN LATERAL (
-            SELECT {_PRODUCT}, sum(quantity) AS quantity, sum(total) AS total FROM order_lines
-            WHERE order_id = s.order_id GROUP BY product_id
+        SELECT 'DAY' AS bucket, day AS start, coalesce(product_id, '{NO_PRODUCT}') AS product_id,
+            sum({times}quantity)::bigint AS quantity, {"sum(sign)" if signed else "count(*)"}::int AS orders,
+            coalesce(sum({times}total * rate), 0) AS amount
+        FROM (
+            SELECT day, rate, unnest(products) AS product_id, unnest(quantities) AS quantity,
+                unnest(totals) AS total{sign}
+            FROM (SELECT * FROM {source} ORDER BY day OFFSET 0) s
         ) l
         GROUP BY 2, 3
     """
@@ -138,9 +130,15 @@ async def add(connection: asyncpg.Connection, table: str, differences: str) -> N
 
 
 async def bring(
-    connection: asyncpg.Connection, table: str, source: str, keys: Collection[str], values: Collection[str]
+    connection: asyncpg.Connection,
+    table: str,
+    source: str,
+    keys: Collection[str],
+    values: Collection[str],
+    order: Collection[str] = (),
 ) -> None:
-    """Make the rows of ``table`` those of ``source``, writing only what differs."""
+    """Make the rows of ``table`` those of ``source``, writing only what differs, in the ``order`` of the keys or of
+    these columns of ``source``."""
     same = " AND ".join(f"n.{key} = t.{key}" for key in keys)
     names = ", ".join((*keys, *values))
     alike = (
@@ -151,7 +149,7 @@ async def bring(
     )
     await connection.execute(
         f"INSERT INTO {table} ({names}) SELECT {names} FROM {source} n"
-        f" WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same}) ORDER BY {', '.join(keys)}"
+        f" WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same}) ORDER BY {', '.join(order or keys)}"
     )
 
 
@@ -159,20 +157,3 @@ async def replace(connection: asyncpg.Connection, table: str, source: str) -> No
     """Make the rows of a roll-up those of ``source``, writing only what differs."""
     keys, values, _ = _KEYS[table]
     await bring(connection, table, source, keys, values)
-
-
-async def count_products_anew(connection: asyncpg.Connection, days: Collection[date]) -> None:
-    """Count what was sold on ``days`` from the present facts and lines, whatever had been counted before."""
-    these = f"ARRAY[{literals(sorted(days))}]::date[]"
-    counted = f"(SELECT 1 AS sign, * FROM order_facts WHERE day = ANY({these}))"
-    await connection.execute(
-        f"""
-        CREATE TEMP TABLE kept_differences ON COMMIT DROP AS
-        {product_differences(counted)}
-        UNION ALL SELECT bucket, start, product_id, -quantity, -orders, -amount FROM product_buckets
-        WHERE bucket = 'DAY' AND start = ANY({these})
-        """
-    )
-    await add(
-        connection, "product_buckets", f"SELECT * FROM kept_differences UNION ALL ({by_month('kept_differences')})"
-    )

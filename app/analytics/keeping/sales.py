@@ -9,17 +9,23 @@ import asyncpg
 
 from app.analytics.building import ShopFacts
 from app.analytics.keeping import rollups
-from app.analytics.keeping.facts import COLUMNS, facts, rates_of_days
+from app.analytics.keeping.facts import COLUMNS, LINES, all_facts, lines, rates_of_days, some_facts
 from app.analytics.keeping.literals import literal
 from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
 from app.analytics.keeping.state import State
 
-MOST_DAYS = 90
-"""With lines changed on more days than this, everything is counted anew."""
-
 TABLES = ("order_facts", "sales_buckets", "product_buckets", "cohort_buckets")
 
-_MADE = ("kept_rates", "kept_facts", "kept_calendar", "kept_days", "kept_sales", "kept_cohorts", "kept_products")
+_MADE = (
+    "kept_rates",
+    "kept_lines",
+    "kept_facts",
+    "kept_calendar",
+    "kept_days",
+    "kept_sales",
+    "kept_cohorts",
+    "kept_products",
+)
 _CHANGED = """
     SELECT o.customer_id FROM outbox e JOIN orders o ON o.id = e.record_id WHERE {after} AND e.entity = 'Order'
     UNION
@@ -37,13 +43,28 @@ _CHANGED = """
         AND o.placed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
 """  # A day to both sides: the orders found too many come to no difference.
 
+_TOUCHED = """
+    SELECT e.record_id FROM outbox e WHERE {after} AND e.entity = 'Order'
+    UNION
+    SELECT q.order_id FROM analytics_changes q WHERE q.order_id IS NOT NULL
+    UNION
+    SELECT o.id FROM analytics_changes q JOIN orders o ON o.customer_id = q.customer_id WHERE NOT q.counted
+"""
+"""The orders of which lines may have changed."""
+
 
 async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     """Count everything anew, in the caller's transaction."""
     await rollups.make(connection, "kept_rates", rates_of_days(shop))
-    await rollups.make(connection, "kept_facts", f"{facts(shop, rates='kept_rates')} ORDER BY customer_id, placed_at")
+    await rollups.make(connection, "kept_lines", lines())
+    rows = all_facts(shop, "kept_rates", "kept_lines")
+    # Who sees some of the customers mostly sees those of some owners.
+    order = "owner_id", "customer_id", "placed_at"
+    columns = ", ".join((*COLUMNS, "owner_id"))
+    rows = f"SELECT {columns} FROM ({rows}) found ORDER BY {', '.join(order)}"
+    await rollups.make(connection, "kept_facts", rows)
     keys, values = COLUMNS[:2], COLUMNS[2:]
-    await rollups.bring(connection, "order_facts", "kept_facts", keys, values)
+    await rollups.bring(connection, "order_facts", "kept_facts", keys, values, order)
     await rollups.make(connection, "kept_calendar", rollups.calendar("kept_facts"))
     await rollups.make(connection, "kept_days", rollups.by_day("kept_facts", "kept_calendar"))
     await rollups.make(connection, "kept_sales", rollups.sales("kept_days"))
@@ -69,34 +90,37 @@ async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: 
         state.position.position,
         list(CUSTOMER_ACTIONS),
     )
+    await connection.execute("CREATE TEMP TABLE kept_touched (order_id uuid PRIMARY KEY) ON COMMIT DROP")
+    await connection.execute(
+        f"INSERT INTO kept_touched {_TOUCHED.format(after=AFTER)}",
+        state.position.transaction_id,
+        state.position.position,
+    )
     changed: int = await connection.fetchval("SELECT count(*) FROM kept_changed")
     ranked = state.standing.ranked if state.standing else 0
     if changed > max(10_000, ranked // 10):
         return None
     if changed:
         await connection.execute("ANALYZE kept_changed")
-        if not await _move(connection, shop):
-            return None
+        await _move(connection, shop)
     return changed
 
 
-async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> bool:
-    """Take away what was counted of ``kept_changed``, and add what is there now; False, and nothing done, where lines
-    have changed on too many days."""
+async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
+    """Take away what was counted of ``kept_changed``, and add what is there now."""
     these = "customer_id IN (SELECT customer_id FROM kept_changed)"
     names = ", ".join(COLUMNS)
     await connection.execute(
         f"CREATE TEMP TABLE kept_before ON COMMIT DROP AS SELECT {names} FROM order_facts WHERE {these}"
     )
-    await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS {facts(shop, customers=f'o.{these}')}")
-    days = [
-        row[0]
-        for row in await connection.fetch(
-            "SELECT DISTINCT b.day FROM analytics_changes q JOIN kept_before b ON b.order_id = q.order_id"
-        )
-    ]
-    if len(days) > MOST_DAYS:
-        return False
+    # The lines of all orders of a customer would be looked for in as many places.
+    await connection.execute(
+        f"CREATE TEMP TABLE kept_same ON COMMIT DROP AS SELECT order_id, {', '.join(LINES)} FROM kept_before"
+        " WHERE order_id NOT IN (SELECT order_id FROM kept_touched)"
+    )
+    await connection.execute("ANALYZE kept_same")
+    rows = some_facts(shop, f"o.{these}", "kept_same")
+    await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS SELECT {names} FROM ({rows}) found")
     # Facts that are the same before and after need not be touched.
     only = f"SELECT {names} FROM {{0}} EXCEPT ALL SELECT {names} FROM {{1}}"
     await connection.execute(
@@ -110,7 +134,7 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> bool:
     if moved:
         for table in ("kept_before", "kept_after", "kept_moved"):
             await connection.execute(f"ANALYZE {table}")
-        await _roll(connection, bool(days))
+        await _roll(connection)
         await connection.execute(
             "DELETE FROM order_facts f USING kept_moved m"
             " WHERE m.sign < 0 AND f.customer_id = m.customer_id AND f.order_id = m.order_id"
@@ -119,12 +143,9 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> bool:
         await connection.execute(
             "INSERT INTO analytics_changes (customer_id, counted) SELECT DISTINCT customer_id, true FROM kept_moved"
         )
-    if days:
-        await rollups.count_products_anew(connection, days)
-    return True
 
 
-async def _roll(connection: asyncpg.Connection, some_lines: bool) -> None:
+async def _roll(connection: asyncpg.Connection) -> None:
     """Bring the roll-ups from ``kept_before`` to ``kept_after``."""
     both = "(SELECT day FROM kept_before UNION SELECT day FROM kept_after) either"
     await connection.execute(f"CREATE TEMP TABLE kept_calendar ON COMMIT DROP AS {rollups.calendar(both)}")
@@ -139,14 +160,8 @@ async def _roll(connection: asyncpg.Connection, some_lines: bool) -> None:
         )
         gone, come = rows("kept_days_before", negative=True), rows("kept_days_after")
         await rollups.add(connection, table, f"SELECT {names} FROM ({gone}) g UNION ALL SELECT {names} FROM ({come}) c")
-    source = "kept_moved"
-    if some_lines:
-        # The products of the days on which lines changed are counted anew as a whole.
-        source = (
-            "(SELECT * FROM kept_moved WHERE day NOT IN (SELECT b.day FROM analytics_changes q"
-            " JOIN kept_before b ON b.order_id = q.order_id))"
-        )
-    await connection.execute(f"CREATE TEMP TABLE kept_products ON COMMIT DROP AS {rollups.product_differences(source)}")
+    differences = rollups.products("kept_moved", signed=True)
+    await connection.execute(f"CREATE TEMP TABLE kept_products ON COMMIT DROP AS {differences}")
     await rollups.add(
         connection, "product_buckets", f"SELECT * FROM kept_products UNION ALL ({rollups.by_month('kept_products')})"
     )
