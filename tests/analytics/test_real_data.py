@@ -74,8 +74,8 @@ async def shop(server: Server, migrated: str, tmp_path_factory: pytest.TempPathF
     )
     users = {"admin": admin, "manager": manager, "seller": people["SALES"][0], "support": people["SUPPORT"][0]}
     async with open_api(url, shop_currency="USD", shop_timezone=ZONE, read_pool=2) as api:
-        found = Shop(api, users, rows, rates, ZONE)
-        found.currency, found.url = "USD", url
+        found = Shop(api, users, rows, rates, ZONE, url)
+        found.currency = "USD"
         yield found
     await server.drop(url)
 
