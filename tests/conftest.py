@@ -132,9 +132,13 @@ def _memory() -> str | None:
     return _SHM if there else None
 
 
-HURRIED = "fsync = off\nfull_page_writes = off\nio_method = sync\nshared_buffers = '64MB'\n"
+HURRIED = (
+    "fsync = off\nfull_page_writes = off\nwal_level = minimal\nmax_wal_senders = 0\nautovacuum = off\n"
+    "io_method = sync\nshared_buffers = '64MB'\n"
+)
 """Settings of a server that need not outlive a crash of the machine, and has little in many databases: all its memory
-is looked through when a database is made, and when one is dropped."""
+is looked through when a database is made, and when one is dropped. Nothing lives long enough to be vacuumed, and a
+vacuum holds back whoever follows the outbox."""
 
 
 @pytest.fixture(scope="session")
