@@ -12,9 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from rich.console import Console
 
+from app.analytics.building import ShopFacts
+from app.analytics.keeping.follow import follow
 from app.db.database import ensure_database
 from app.db.migrate import migrate
 from app.demo.load import load_demo
+from app.settings import get_settings
 from auth.builtin import sync_built_in_roles
 
 
@@ -68,4 +71,17 @@ async def prepared(server: str, customers: int, console: Console) -> str:
         console.print(f"Loading {customers:,} customers once; this takes a minute or two.")
         report = await load_demo(url, customers, password_hash="nobody signs in here")
         console.print(f"Loaded {sum(report.counts.values()):,} rows in {report.seconds:.0f} s.")
+    await _settled(url)
     return url
+
+
+async def _settled(url: str) -> None:
+    """Do what the keeper and autovacuum would do sooner or later, so that they do not while something is measured."""
+    settings = get_settings()
+    connection = await asyncpg.connect(url)
+    try:
+        shop = ShopFacts(settings.shop_currency, settings.shop_timezone)
+        await follow(connection, shop, outbox_hours=settings.outbox_hours, wait=True)
+        await connection.execute("VACUUM (ANALYZE)")
+    finally:
+        await connection.close()
