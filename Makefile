@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+# Transactions hold back followers and seals in all databases of a server: tests on a shared one go one after another.
+WORKERS = $(if $(DATABASE_URL),0,auto)
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,7 +23,7 @@ run: setup ## Serve on http://127.0.0.1:8000 (HOST, PORT), with demo data if the
 	@exec $(VENV)/bin/rapport serve --demo
 
 test: setup ## Run every test
-	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest --numprocesses auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest --numprocesses $(WORKERS) --dist worksteal
 
 lint: setup ## Check style, types and layers
 	$(VENV)/bin/ruff check .

@@ -6,13 +6,7 @@ import asyncpg
 
 from app.analytics.building import ShopFacts
 from app.analytics.keeping.follow import Followed, follow
-from app.db.places import BELOW
-
-
-async def settled(connection: asyncpg.Connection) -> None:
-    """Wait until nothing can come before the events of the outbox."""
-    while not await connection.fetchval(f"SELECT coalesce(max(transaction_id) < {BELOW}, true) FROM outbox"):
-        pass
+from tests.settling import settled
 
 
 async def followed(connection: asyncpg.Connection, shop: ShopFacts, **given: Any) -> Followed | None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from tests.analytics import deal_shop
-from tests.analytics.following import settled
+from tests.settling import settled
 
 DEEDS = (
     *("opened", "edited", "moved", "moved", "ended", "ended", "imported", "deleted", "restored", "gone"),

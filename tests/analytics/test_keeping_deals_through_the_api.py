@@ -10,10 +10,10 @@ import pytest
 from app.analytics.building import ShopFacts
 from app.analytics.keeping.follow import Followed
 from tests.analytics.following import followed
-from tests.analytics.kept_deal_shop import settled
 from tests.analytics.plain_deals import assert_deals_right
 from tests.importing.conftest import Desk
 from tests.oracle.rows import typed_id
+from tests.settling import settled
 from tests.writing.calls import call
 from tests.writing.conftest import office as office
 from tests.writing.deeds import Office

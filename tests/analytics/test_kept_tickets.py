@@ -18,6 +18,7 @@ from tests.analytics.kept_tickets import TicketShop
 from tests.analytics.plain_tickets import assert_tickets_right
 from tests.importing.conftest import Desk
 from tests.oracle.rows import typed_id
+from tests.settling import settled
 from tests.writing.calls import call
 from tests.writing.conftest import office as office
 from tests.writing.deeds import Office
@@ -42,6 +43,7 @@ async def bring(connection: asyncpg.Connection, shop: ShopFacts = SHOP) -> Follo
 
 
 async def all_anew(connection: asyncpg.Connection) -> None:
+    await settled(connection)
     async with turn(connection):
         await refresh(connection, SHOP, NOW)
 

@@ -10,6 +10,7 @@ from auth.audit import Origin, event
 from auth.audit_log import write_events
 from auth.sealing import AuditKeys, seal_all
 from auth.verifying import Verification, verify
+from tests.settling import settled
 
 KEYS = AuditKeys(["a key for the seals of tests, long enough"])
 LONG_AGO = datetime(2020, 5, 1, 12, 0, tzinfo=UTC)
@@ -33,6 +34,7 @@ async def write(connection: asyncpg.Connection, count: int, at: datetime = LONG_
 async def sealed(connection: asyncpg.Connection, count: int = 20) -> list[asyncpg.Record]:
     """A log of so many sealed events, in their order."""
     await write(connection, count)
+    await settled(connection)
     await seal_all(connection, KEYS)
     return await connection.fetch("SELECT * FROM audit_events ORDER BY transaction_id, position")
 

@@ -19,6 +19,7 @@ from tests.activity import until
 from tests.api import SECRET, open_api
 from tests.audit.log import KEYS, LONG_AGO, by_force, check, sealed, write
 from tests.audit.test_outbox import post
+from tests.settling import settled
 from tests.writing.deeds import Office
 
 pytestmark = pytest.mark.anyio
@@ -141,6 +142,7 @@ async def test_what_has_expired_is_cleared_away(office: Office) -> None:
             f"{days}",
         )
     await Keeper(office.url, settings(office.url)).purge(office.connection)
+    await settled(office.connection)
     agents = await office.connection.fetch("SELECT user_agent FROM sessions WHERE expires_at < now()")
     assert [row["user_agent"] for row in agents] == ["29"]
     assert [event.id for event in await follow(office.connection, Position(), 10)] == [kept]
@@ -161,10 +163,12 @@ async def test_events_after_a_move_to_a_server_of_fewer_transactions_come_later(
     assert await settle_places(connection) > 0
     assert await settle_places(connection) == 0
     await write(connection, 2)
+    await settled(connection)
     await seal_all(connection, KEYS)
     found = await check(connection)
     assert (found.ok, found.checked, found.unsealed) == (True, 5, 0)
     posted = await post(connection)
+    await settled(connection)
     assert (await follow(connection, Position(), 10))[-1].id == posted
 
 
@@ -177,5 +181,6 @@ async def test_the_first_seals_of_a_log_that_was_there_before(empty_database: st
     await migrate(empty_database, "0002", down=True)
     await write(connection, 4)
     await migrate(empty_database)
+    await settled(connection)
     await seal_all(connection, KEYS)
     assert (await check(connection)).checked == 4
