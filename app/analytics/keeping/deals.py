@@ -11,7 +11,8 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping import rollups
 from app.analytics.keeping.facts import day_of
 from app.analytics.keeping.literals import literal
-from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
+from app.analytics.keeping.moving import collect, compare, replace
+from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS, valued_anew
 from app.analytics.keeping.state import State
 from app.models.kept_deals import NOBODY
 
@@ -39,14 +40,8 @@ _CHANGED = """
     UNION
     SELECT q.opportunity_id FROM analytics_changes q WHERE q.opportunity_id IS NOT NULL
     UNION
-    SELECT o.id FROM (SELECT DISTINCT currency, day FROM analytics_changes WHERE currency IS NOT NULL) q
-    CROSS JOIN LATERAL (
-        SELECT min(day) AS day FROM exchange_rates r WHERE r.currency = q.currency AND r.day > q.day
-    ) later
-    JOIN opportunities o ON o.currency = q.currency
-        AND o.closed_at >= timezone({zone}, q.day::timestamp) - interval '1 day'
-        AND o.closed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
-"""  # A day to both sides: those found too many come to no difference.
+    {valued}
+"""
 
 
 _WAYS = """
@@ -162,18 +157,14 @@ async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
 async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: State) -> int | None:
     """Count what changed since ``state``, in the caller's transaction; how many opportunities that was. None: too many
     to go one by one."""
-    await connection.execute("CREATE TEMP TABLE kept_deals_changed (opportunity_id uuid PRIMARY KEY) ON COMMIT DROP")
-    await connection.execute(
-        f"INSERT INTO kept_deals_changed {_CHANGED.format(after=AFTER, zone=literal(shop.timezone))}",
-        state.position.transaction_id,
-        state.position.position,
-        list(CUSTOMER_ACTIONS),
-    )
-    changed: int = await connection.fetchval("SELECT count(*) FROM kept_deals_changed")
+    place = state.position
+    valued = valued_anew("id", "opportunities", "closed_at", literal(shop.timezone))
+    changes = _CHANGED.format(after=AFTER, valued=valued)
+    given = place.transaction_id, place.position, list(CUSTOMER_ACTIONS)
+    changed = await collect(connection, "kept_deals_changed", "opportunity_id", changes, *given)
     if changed > MOST and 10 * changed > await connection.fetchval("SELECT count(*) FROM opportunity_facts"):
         return None
     if changed:
-        await connection.execute("ANALYZE kept_deals_changed")
         await _move(connection, shop)
     return changed
 
@@ -188,27 +179,12 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     await connection.execute(
         f"CREATE TEMP TABLE kept_deals_after ON COMMIT DROP AS {facts(shop, limited=f'AND o.id {these}')}"
     )
-    only = f"SELECT {names} FROM kept_deals_{{0}} EXCEPT SELECT {names} FROM kept_deals_{{1}}"
-    await connection.execute(
-        f"""
-        CREATE TEMP TABLE kept_deals_moved ON COMMIT DROP AS
-        SELECT -1 AS sign, gone.* FROM ({only.format("before", "after")}) gone
-        UNION ALL SELECT 1, come.* FROM ({only.format("after", "before")}) come
-        """
-    )
-    if not await connection.fetchval("SELECT count(*) FROM kept_deals_moved"):
+    if not await compare(connection, "kept_deals", FACTS):
         return
-    await connection.execute("ANALYZE kept_deals_moved")
     await connection.execute(
         "INSERT INTO pipeline_ways (way, stages) SELECT way, min(stages) FROM kept_deals_after GROUP BY way"
         " ON CONFLICT DO NOTHING"
     )
     for table, rolled in _ROLLED.items():
         await rollups.add(connection, table, rolled("kept_deals_moved"))
-    await connection.execute(
-        "DELETE FROM opportunity_facts f USING kept_deals_moved m"
-        " WHERE m.sign < 0 AND f.opportunity_id = m.opportunity_id"
-    )
-    await connection.execute(
-        f"INSERT INTO opportunity_facts ({names}) SELECT {names} FROM kept_deals_moved WHERE sign > 0"
-    )
+    await replace(connection, "opportunity_facts", "kept_deals", FACTS[:1], FACTS)

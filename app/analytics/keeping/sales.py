@@ -11,7 +11,8 @@ from app.analytics.building import ShopFacts
 from app.analytics.keeping import rollups
 from app.analytics.keeping.facts import COLUMNS, LINES, all_facts, lines, rates_of_days, some_facts
 from app.analytics.keeping.literals import literal
-from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
+from app.analytics.keeping.moving import collect, compare, replace
+from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS, valued_anew
 from app.analytics.keeping.state import State
 
 TABLES = ("order_facts", "sales_buckets", "product_buckets", "cohort_buckets")
@@ -35,13 +36,8 @@ _CHANGED = """
     UNION
     SELECT o.customer_id FROM analytics_changes q JOIN orders o ON o.id = q.order_id
     UNION
-    SELECT o.customer_id FROM (SELECT DISTINCT currency, day FROM analytics_changes WHERE currency IS NOT NULL) q
-    CROSS JOIN LATERAL (
-        SELECT min(day) AS day FROM exchange_rates r WHERE r.currency = q.currency AND r.day > q.day
-    ) later
-    JOIN orders o ON o.currency = q.currency AND o.placed_at >= timezone({zone}, q.day::timestamp) - interval '1 day'
-        AND o.placed_at < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
-"""  # A day to both sides: the orders found too many come to no difference.
+    {valued}
+"""
 
 _TOUCHED = """
     SELECT e.record_id FROM outbox e WHERE {after} AND e.entity = 'Order'
@@ -83,25 +79,15 @@ async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
 async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: State) -> int | None:
     """Count what changed since ``state``, in the caller's transaction; of how many customers that was. None: too much
     to go one by one."""
-    await connection.execute("CREATE TEMP TABLE kept_changed (customer_id uuid PRIMARY KEY) ON COMMIT DROP")
-    await connection.execute(
-        f"INSERT INTO kept_changed {_CHANGED.format(after=AFTER, zone=literal(shop.timezone))}",
-        state.position.transaction_id,
-        state.position.position,
-        list(CUSTOMER_ACTIONS),
-    )
-    await connection.execute("CREATE TEMP TABLE kept_touched (order_id uuid PRIMARY KEY) ON COMMIT DROP")
-    await connection.execute(
-        f"INSERT INTO kept_touched {_TOUCHED.format(after=AFTER)}",
-        state.position.transaction_id,
-        state.position.position,
-    )
-    changed: int = await connection.fetchval("SELECT count(*) FROM kept_changed")
+    place = state.position.transaction_id, state.position.position
+    valued = valued_anew("customer_id", "orders", "placed_at", literal(shop.timezone))
+    changes = _CHANGED.format(after=AFTER, valued=valued)
+    changed = await collect(connection, "kept_changed", "customer_id", changes, *place, list(CUSTOMER_ACTIONS))
+    await collect(connection, "kept_touched", "order_id", _TOUCHED.format(after=AFTER), *place)
     ranked = state.standing.ranked if state.standing else 0
     if changed > max(10_000, ranked // 10):
         return None
     if changed:
-        await connection.execute("ANALYZE kept_changed")
         await _move(connection, shop)
     return changed
 
@@ -121,25 +107,11 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
     await connection.execute("ANALYZE kept_same")
     rows = some_facts(shop, f"o.{these}", "kept_same")
     await connection.execute(f"CREATE TEMP TABLE kept_after ON COMMIT DROP AS SELECT {names} FROM ({rows}) found")
-    # Facts that are the same before and after need not be touched.
-    only = f"SELECT {names} FROM {{0}} EXCEPT ALL SELECT {names} FROM {{1}}"
-    await connection.execute(
-        f"""
-        CREATE TEMP TABLE kept_moved ON COMMIT DROP AS
-        SELECT -1 AS sign, gone.* FROM ({only.format("kept_before", "kept_after")}) gone
-        UNION ALL SELECT 1, come.* FROM ({only.format("kept_after", "kept_before")}) come
-        """
-    )
-    moved = await connection.fetchval("SELECT count(*) FROM kept_moved")
-    if moved:
-        for table in ("kept_before", "kept_after", "kept_moved"):
-            await connection.execute(f"ANALYZE {table}")
+    for table in ("kept_before", "kept_after"):
+        await connection.execute(f"ANALYZE {table}")
+    if await compare(connection, "kept", COLUMNS):
         await _roll(connection)
-        await connection.execute(
-            "DELETE FROM order_facts f USING kept_moved m"
-            " WHERE m.sign < 0 AND f.customer_id = m.customer_id AND f.order_id = m.order_id"
-        )
-        await connection.execute(f"INSERT INTO order_facts ({names}) SELECT {names} FROM kept_moved WHERE sign > 0")
+        await replace(connection, "order_facts", "kept", COLUMNS[:2], COLUMNS)
         await connection.execute(
             "INSERT INTO analytics_changes (customer_id, counted) SELECT DISTINCT customer_id, true FROM kept_moved"
         )

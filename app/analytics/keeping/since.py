@@ -15,3 +15,17 @@ ANYTHING = f"""
     )
 """  # noqa: S608  # A statement of names of our own.
 """Whether anything has happened that is counted."""
+
+
+def valued_anew(column: str, table: str, moment: str, zone: str) -> str:
+    """The ``column`` of the rows of ``table`` that the queued exchange rates are for, by their ``moment`` in ``zone``:
+    each rate counts until a later one. A day to both sides: the rows found too many come to no difference."""
+    return f"""
+        SELECT o.{column} FROM (SELECT DISTINCT currency, day FROM analytics_changes WHERE currency IS NOT NULL) q
+        CROSS JOIN LATERAL (
+            SELECT min(day) AS day FROM exchange_rates r WHERE r.currency = q.currency AND r.day > q.day
+        ) later
+        JOIN {table} o ON o.currency = q.currency
+            AND o.{moment} >= timezone({zone}, q.day::timestamp) - interval '1 day'
+            AND o.{moment} < coalesce(timezone({zone}, later.day::timestamp) + interval '1 day', 'infinity')
+    """  # noqa: S608  # A statement of names of our own.

@@ -10,6 +10,7 @@ import asyncpg
 from app.analytics.building import ShopFacts
 from app.analytics.keeping import rollups
 from app.analytics.keeping.facts import day_of
+from app.analytics.keeping.moving import collect, compare, replace
 from app.analytics.keeping.since import AFTER, CUSTOMER_ACTIONS
 from app.analytics.keeping.state import State
 from app.analytics.ticket_minutes import STEPS
@@ -120,16 +121,12 @@ async def count_all(connection: asyncpg.Connection, shop: ShopFacts) -> None:
 async def count_changed(connection: asyncpg.Connection, shop: ShopFacts, state: State) -> int | None:
     """Count what changed since ``state``, in the caller's transaction; how many tickets that were. None: too much to go
     one by one."""
-    await connection.execute("CREATE TEMP TABLE kept_tickets (ticket_id uuid PRIMARY KEY) ON COMMIT DROP")
     place = state.position
-    await connection.execute(
-        f"INSERT INTO kept_tickets {_CHANGED}", place.transaction_id, place.position, list(CUSTOMER_ACTIONS)
-    )
-    changed: int = await connection.fetchval("SELECT count(*) FROM kept_tickets")
+    given = place.transaction_id, place.position, list(CUSTOMER_ACTIONS)
+    changed = await collect(connection, "kept_tickets", "ticket_id", _CHANGED, *given)
     if changed > MOST and changed > await connection.fetchval("SELECT count(*) / 10 FROM ticket_facts"):
         return None
     if changed:
-        await connection.execute("ANALYZE kept_tickets")
         await _move(connection, shop)
     return changed
 
@@ -143,27 +140,12 @@ async def _move(connection: asyncpg.Connection, shop: ShopFacts) -> None:
         ("after", facts(shop, tickets=f"t.id IN {these}")),
     ):
         await connection.execute(f"CREATE TEMP TABLE kept_tickets_{table} ON COMMIT DROP AS {select}")
-    # Facts that are the same before and after need not be touched.
-    only = f"SELECT {names} FROM kept_tickets_{{0}} EXCEPT ALL SELECT {names} FROM kept_tickets_{{1}}"
-    await connection.execute(
-        f"""
-        CREATE TEMP TABLE kept_tickets_moved ON COMMIT DROP AS
-        SELECT -1 AS sign, gone.* FROM ({only.format("before", "after")}) gone
-        UNION ALL SELECT 1, come.* FROM ({only.format("after", "before")}) come
-        """
-    )
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM kept_tickets_moved)"):
+    if not await compare(connection, "kept_tickets", COLUMNS):
         return
-    await connection.execute("ANALYZE kept_tickets_moved")
     await connection.execute(
         f"CREATE TEMP TABLE kept_ticket_counts ON COMMIT DROP AS {by_day('kept_tickets_moved', sign='sign')}"
     )
     await rollups.add(
         connection, "ticket_buckets", f"SELECT * FROM kept_ticket_counts UNION ALL {by_month('kept_ticket_counts')}"
     )
-    await connection.execute(
-        "DELETE FROM ticket_facts f USING kept_tickets_moved m WHERE m.sign < 0 AND f.ticket_id = m.ticket_id"
-    )
-    await connection.execute(
-        f"INSERT INTO ticket_facts ({names}) SELECT {names} FROM kept_tickets_moved WHERE sign > 0"
-    )
+    await replace(connection, "ticket_facts", "kept_tickets", COLUMNS[:1], COLUMNS)
