@@ -9,6 +9,8 @@ LOCAL, DOMAIN, LABEL = 64, 253, 63
 
 # These have a meaning of their own in the header of a mail (RFC 5322), wherever somebody writes an address there.
 _SPECIAL = frozenset('"(),:;<>[\\]')
+_JOINERS = "\u200c\u200d"
+_UNSEEN = ("Cc", "Cf", "Co")
 _SPACES = re.compile(r"\s+")
 _TOGETHER = frozenset(("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"))
 """Scripts of which one word may have several. Latin among letters of any other is a way to look like somebody else."""
@@ -24,6 +26,12 @@ def normal_email(text: str) -> str:
     is in lower case. Two addresses that differ in upper and lower case alone are one as well; the database says so."""
     local, at, domain = unicodedata.normalize("NFKC", text).strip().rpartition("@")
     return f"{local}{at}{domain.lower()}"
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a normal name, as a sentence about it; None where nothing is."""
+    unseen = next((c for c in name if unicodedata.category(c) in _UNSEEN and c not in _JOINERS), None)
+    return None if unseen is None else f"holds a character that cannot be seen: U+{ord(unseen):04X}."
 
 
 def email_problem(email: str) -> str | None:

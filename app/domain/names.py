@@ -1,13 +1,8 @@
 """Noting what is wrong with the names and addresses of people."""
 
-import unicodedata
-
 from app.domain.given import Given
 from app.domain.work import Work
-from app.names import email_problem, normal_name
-
-_JOINERS = "\u200c\u200d"
-_UNSEEN = ("Cc", "Cf", "Co")
+from app.names import email_problem, name_problem, normal_name
 
 
 def check_name(work: Work, given: Given, attribute: str = "name") -> None:
@@ -16,12 +11,10 @@ def check_name(work: Work, given: Given, attribute: str = "name") -> None:
     if not isinstance(value, str):
         return
     given.values[attribute] = normal_name(value)
-    unseen = next(
-        (c for c in given.values[attribute] if unicodedata.category(c) in _UNSEEN and c not in _JOINERS), None
-    )
-    if unseen is not None:
+    said = name_problem(given.values[attribute])
+    if said is not None:
         path = given.at(attribute)
-        work.problems.add(path, "INVALID", f"{path[-1]} holds a character that cannot be seen: U+{ord(unseen):04X}.")
+        work.problems.add(path, "INVALID", f"{path[-1]} {said}")
 
 
 def check_email(work: Work, given: Given) -> None:

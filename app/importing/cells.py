@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from app.importing.targets import TargetField
-from app.names import email_problem, normal_email, normal_name
+from app.names import email_problem, name_problem, normal_email, normal_name
 
 Convert = Callable[[str], str]
 NULL = r"\N"
@@ -100,7 +100,10 @@ def _email(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    return _short_text(normal_name(text))
+    found = normal_name(text)
+    if (said := name_problem(found)) is not None:
+        raise ValueRefusedError(said.removesuffix("."))
+    return _short_text(found)
 
 
 def _address(text: str) -> str:

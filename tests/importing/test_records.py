@@ -128,12 +128,13 @@ async def test_users_are_known_by_email_whatever_its_case(desk: Desk) -> None:
 
 async def test_names_and_addresses_of_users_are_kept_as_everywhere(desk: Desk) -> None:
     map = '[fields]\nname = "{name}"\nemail = "{email}"\nrole = "SALES"\n'
-    text = "name,email\nAnn   Lee,\uff21nn@X.Example\nBo,bo@nowhere.\nCy,\u0430nn@x.example\n"
-    assert figures(await desk.run("user", map, text)) == (1, 0, 0, 0, 2)
-    assert [(line, column) for line, column, _ in desk.rejects()] == [(3, "email"), (4, "email")]
+    text = "name,email\nAnn   Lee,\uff21nn@X.Example\nBo,bo@nowhere.\nCy,\u0430nn@x.example\nD\u202ee,d@x.example\n"
+    assert figures(await desk.run("user", map, text)) == (1, 0, 0, 0, 3)
+    assert [(line, column) for line, column, _ in desk.rejects()] == [(3, "email"), (4, "email"), (5, "name")]
+    assert desk.rejects()[2][2] == "holds a character that cannot be seen: U+202E"
     assert "several scripts" in desk.rejects()[1][2]
     assert await desk.rows("SELECT name, email FROM users") == [("Ann Lee", "Ann@x.example")]
-    assert figures(await desk.run("user", map, text)) == (0, 0, 1, 0, 2)
+    assert figures(await desk.run("user", map, text)) == (0, 0, 1, 0, 3)
 
 
 async def test_deleted_records_are_told_and_their_natural_keys_are_free(desk: Desk) -> None:
