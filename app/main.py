@@ -179,6 +179,7 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Applicat
         server = await open_server(settings, url)
         app.state.server = server
         counting = asyncio.create_task(server.api_tokens.run())
+        looking = asyncio.create_task(server.reader.run()) if alone else None
         keeping = asyncio.create_task(Keeper(url, settings).run()) if settings.keeper else None
         if alone:
             # What was made at the start stays. The collector need not look through it, a fifth of a second each time.
@@ -186,6 +187,8 @@ def create_app(settings: Settings, url: str, *, alone: bool = False) -> Applicat
             gc.freeze()
         yield
         counting.cancel()
+        if looking is not None:
+            looking.cancel()
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)

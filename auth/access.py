@@ -305,6 +305,10 @@ class Access:
         limited = self.rights.rows(entity) in (RowScope.OWN, RowScope.TEAM)
         return limited and whose is models.Customer and not self.wide
 
+    def owning(self, entity: type[Row]) -> str | None:
+        """The attribute by which the caller owns rows, where those in sight are ``owned`` and ``others``."""
+        return "owner_id" if entity is models.Customer and self.rights.rows(entity) is RowScope.OWN else None
+
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
         rules = self.rights.rules(entity, attribute)

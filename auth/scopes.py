@@ -230,8 +230,11 @@ def in_scope(entity: type[Row], row: Any, scope: RowScope, how: How) -> list[Col
         return _through_parent(entity, row, scope, how)
     if how == "row":
         return [or_(*(way.holds(row, belongs) for way in ways))]
-    if how == "among":
-        return [or_(*(way.gathers(row, _GATHERED[scope]) for way in ways))]
+    if how in ("among", "owned", "others"):
+        gathered = [way.gathers(row, _GATHERED[scope]) for way in ways]
+        if how == "others":
+            return [or_(*gathered[1:]), gathered[0].is_not(True)]
+        return gathered[:1] if how == "owned" else [or_(*gathered)]
     return [row.id.in_(union_all(*(way.ids(belongs) for way in ways)))]
 
 

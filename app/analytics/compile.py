@@ -42,6 +42,8 @@ def compile_figure(
         (cast(null(), JSON) if note is None else note).label("#note"),
         (cast(null(), JSON) if refusal is None else refusal).label("#refusal"),
     ]
+    # Planning takes little beside a figure.
+    compiler.binder.unweighed = True
     return compile_statement(select(*columns), compiler.binder)
 
 

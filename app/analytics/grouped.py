@@ -83,6 +83,8 @@ def compile_grouping(
         made.data().label("#data"),
         made.note().label("#note"),
     ]
+    # Planning takes little beside a figure.
+    compiler.binder.unweighed = True
     return compile_statement(select(*columns), compiler.binder)
 
 

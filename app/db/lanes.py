@@ -18,17 +18,20 @@ import asyncpg
 from app.errors import StatementTimeoutError
 
 _FETCH, _FETCH_ROW = asyncpg.Connection.fetch, asyncpg.Connection.fetchrow
+_PLANS_ANEW = "SET plan_cache_mode = force_custom_plan"
 MOST_STATEMENTS = 5_000
 """Different statements in the life of a connection: PostgreSQL keeps their row types, 1.5 kB each, until it ends."""
 
 
 @dataclass(slots=True)
 class Lane:
-    """A connection, the hashes of the statements that it has seen, and how many transactions."""
+    """A connection, the hashes of the statements that it has seen, and how many transactions; ``anew`` while it plans
+    its statements each time that they run."""
 
     connection: asyncpg.Connection
     seen: set[int] = field(default_factory=set)
     transactions: int = 0
+    anew: bool = False
 
 
 class Lanes:
@@ -36,23 +39,30 @@ class Lanes:
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], most: int) -> None:
         self._connect = connect
+        self._most = most
+        self._open = 0
         self._idle: list[Lane] = []
         self._free = asyncio.Semaphore(most)
         self._pending: set[asyncio.Future[Any]] = set()
         """Connections that are opened or closed with nobody waiting for it."""
 
-    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
-        """The first row of a statement."""
-        return await self._run(_FETCH_ROW, sql, arguments)
+    async def fetchrow(self, sql: str, *arguments: Any, anew: bool = False) -> Any:
+        """The first row of a statement, planned ``anew`` for its arguments or as the connections do by themselves."""
+        return await self._run(_FETCH_ROW, sql, arguments, anew)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         """All rows of a statement."""
         found: list[Any] = await self._run(_FETCH, sql, arguments)
         return found
 
-    async def _run(self, method: Callable[..., Awaitable[Any]], sql: str, arguments: tuple[Any, ...]) -> Any:
-        lane = await self._take()
+    async def _run(
+        self, method: Callable[..., Awaitable[Any]], sql: str, arguments: tuple[Any, ...], anew: bool = False
+    ) -> Any:
+        lane = await self._take(anew)
         try:
+            if lane.anew is not anew:
+                await lane.connection.execute(_PLANS_ANEW if anew else "RESET plan_cache_mode")
+                lane.anew = anew
             lane.seen.add(hash(sql))
             found = await method(lane.connection, sql, *arguments)
         except asyncpg.QueryCanceledError as error:
@@ -73,11 +83,20 @@ class Lanes:
         finally:
             self._free.release()
 
-    async def _take(self) -> Lane:
-        """A lane, and one of the places that ``_free`` counts."""
+    async def _take(self, anew: bool = False) -> Lane:
+        """A lane, if possible one that plans in this way, and one of the places that ``_free`` counts."""
         await self._free.acquire()
-        if self._idle and not (lane := self._idle.pop()).connection.is_closed():
-            return lane
+        fitting = (place for place in range(len(self._idle) - 1, -1, -1) if self._idle[place].anew is anew)
+        place = next(fitting, None if self._open < self._most else -1)
+        if self._idle and place is not None:
+            lane = self._idle.pop(place)
+            if not lane.connection.is_closed():
+                return lane
+            self._open -= 1
+        return await self._opened()
+
+    async def _opened(self) -> Lane:
+        self._open += 1
         opening = asyncio.ensure_future(self._connect())
         try:
             return Lane(await asyncio.shield(opening))
@@ -88,12 +107,15 @@ class Lanes:
             opening.add_done_callback(self._give)
             raise
         except BaseException:
+            self._open -= 1
             self._free.release()
             raise
 
     def _give(self, opened: asyncio.Future[asyncpg.Connection]) -> None:
         if not opened.cancelled() and opened.exception() is None:
             self._idle.append(Lane(opened.result()))
+        else:
+            self._open -= 1
         self._free.release()
 
     @asynccontextmanager
@@ -137,6 +159,7 @@ class Lanes:
             self._drop(lane)
 
     def _drop(self, lane: Lane) -> None:
+        self._open -= 1
         self._await(asyncio.ensure_future(_close(lane.connection)))
 
     def _await(self, pending: asyncio.Future[Any]) -> None:
@@ -148,6 +171,7 @@ class Lanes:
         if self._pending:
             await asyncio.wait(self._pending, timeout=5)
         while self._idle:
+            self._open -= 1
             await _close(self._idle.pop().connection)
 
 

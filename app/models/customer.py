@@ -44,6 +44,8 @@ class Customer(Record, table=True):
         Index("ix_customers_tier_created_at_id", "tier", "created_at", "id"),
         Index("ix_customers_status_created_at_id", "status", "created_at", "id"),
         Index("ix_customers_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_customers_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
+        Index("ix_customers_owner_id_name_id", "owner_id", literal_column('name COLLATE "C"'), "id"),
         referring("customers", "merged_into_id"),
         Index("ix_customers_deleted", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_customers_id_alive", "id", postgresql_where=text("deleted_at IS NULL")),

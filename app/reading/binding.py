@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import Executable
 from sqlalchemy.types import TypeEngine
@@ -17,11 +17,25 @@ CALLER, TEAM = "caller", "team"
 _DIALECT = dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The argument at ``place`` says which rows of ``table`` are meant: those whose ``column`` stands in the relation
+    ``how`` to it (a ``Comparison`` of app.reading.read). How many these are decides how they are best found."""
+
+    place: int
+    table: str
+    column: str
+    how: str
+
+
 class Binder:
     """Makes a bind parameter of every operand of one statement, and remembers which is which."""
 
     def __init__(self) -> None:
         self.operands: dict[str, Operand] = {}
+        self.weighed: dict[str, tuple[str, str, str]] = {}
+        self.unweighed = False
+        """Whether there is an operand on whose value the best way to the rows hangs, nobody can say how."""
 
     def bind(self, operand: Operand, kind: TypeEngine[Any]) -> BindParameter[Any]:
         """The place of ``operand`` in the statement."""
@@ -29,13 +43,29 @@ class Binder:
         self.operands[name] = operand
         return bindparam(name, type_=kind)
 
+    def compared(
+        self, value: ColumnElement[Any], how: str, operand: Operand, kind: TypeEngine[Any]
+    ) -> BindParameter[Any]:
+        """The place of ``operand``, to which rows are compared by ``value``."""
+        found = self.bind(operand, kind)
+        element = value.__clause_element__() if hasattr(value, "__clause_element__") else value
+        table = getattr(getattr(element, "table", None), "element", None)
+        if isinstance(table, Table):
+            self.weighed[found.key] = (table.name, element.name, how)
+        else:
+            self.unweighed = True
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled statement and where its arguments come from, in order."""
+    """A compiled statement and where its arguments come from, in order. ``weighed`` are those on whose values the best
+    plan hangs; where it is ``unweighed`` it does so nobody knows how."""
 
     sql: str
     slots: tuple[Operand | str, ...]
+    weighed: tuple[Weighed, ...] = ()
+    unweighed: bool = False
 
     def arguments(self, variables: Mapping[str, Any], caller: Mapping[str, Any]) -> list[Any]:
         """The arguments for one run. BadUserInputError names the argument that cannot be used."""
@@ -52,7 +82,8 @@ def compile_statement(statement: Executable, binder: Binder) -> Statement:
             return name
         return binder.operands.get(name) or Operand(_itself, None, compiled.params[name])
 
-    return Statement(str(compiled), tuple(slot(name) for name in names))
+    weighed = tuple(Weighed(names.index(name), *of) for name, of in binder.weighed.items() if name in names)
+    return Statement(str(compiled), tuple(slot(name) for name in names), weighed, binder.unweighed)
 
 
 def _itself(value: Any) -> Any:

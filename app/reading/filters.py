@@ -41,6 +41,8 @@ from app.reading.read import (
 from app.reading.relations import kept_of, relation
 from app.reading.sight import Sight
 
+_CONTRARY = {"eq": "ne", "in": "notIn", "lt": "gte", "lte": "gt"}
+_CONTRARY |= {contrary: how for how, contrary in _CONTRARY.items()}
 _LAST_CHARACTER = literal_column("chr(1114111)", Text)
 
 
@@ -107,6 +109,7 @@ class FilterCompiler:
         for word in words:
             places = []
             bound = self._binder.bind(word.operand, Text())
+            self._binder.unweighed = True
             for attribute in entity.searched:
                 treatment = self._sight.treatment(entity, attribute, row)
                 if treatment.readable is False:
@@ -125,7 +128,7 @@ class FilterCompiler:
     def compared(self, value: ColumnElement[Any], part: Compare) -> ColumnElement[bool]:
         """The condition that ``value``, which anybody may know, stands in that relation to the operand; never NULL."""
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
-        found = self._holds(value, opposite or part.how, part.operand)
+        found = self._holds(value, opposite or part.how, part.operand, part.how)
         return found.is_not(True) if opposite else found.is_(True)
 
     def _compare(
@@ -136,7 +139,8 @@ class FilterCompiler:
         kept = kept_of(entity, part.attribute)
 
         def holds(value: ColumnElement[Any]) -> ColumnElement[bool]:
-            found = self._holds(value, opposite or part.how, part.operand)
+            weighed = _CONTRARY.get(part.how, part.how) if negated else part.how
+            found = self._holds(value, opposite or part.how, part.operand, weighed)
             if kept is None and treatment.readable is not True:
                 found = and_(treatment.readable, found)  # type: ignore[arg-type]  # False is SQL's false.
             return found.is_not(True) if negated != bool(opposite) else found
@@ -145,28 +149,34 @@ class FilterCompiler:
             return kept_there(kept, row, treatment, holds, may_be_deleted=may_be_deleted)
         return holds(getattr(row, part.attribute))
 
-    def _holds(self, value: ColumnElement[Any], how: str, operand: Operand) -> ColumnElement[bool]:
+    def _holds(self, value: ColumnElement[Any], how: str, operand: Operand, weighed: str) -> ColumnElement[bool]:
+        if how == "eq" and _is_literal(operand):
+            return value == _literal(operand)
         kind: TypeEngine[Any] = Text() if isinstance(value.type, Enum) else value.type
-        bind = self._binder.bind
+        if how in ("in", "has", "hasAll", "hasAny"):
+            kind = ARRAY(kind if how == "in" else Text())
+        elif how in ("contains", "startsWith", "endsWith"):
+            kind = Text()
+        bound: ColumnElement[Any] = self._binder.compared(value, weighed, operand, kind)
         match how:
             case "eq":
-                return value == _literal(operand) if _is_literal(operand) else value == bind(operand, kind)
+                return value == bound
             case "in":
-                return value == any_(bind(operand, ARRAY(kind)))
+                return value == any_(bound)
             case "lt":
-                return value < bind(operand, kind)
+                return value < bound
             case "lte":
-                return value <= bind(operand, kind)
+                return value <= bound
             case "gt":
-                return value > bind(operand, kind)
+                return value > bound
             case "gte":
-                return value >= bind(operand, kind)
+                return value >= bound
             case "contains" | "startsWith" | "endsWith":
-                return value.ilike(bind(operand, Text()))
+                return value.ilike(bound)
             case "has" | "hasAll":
-                return value.bool_op("@>")(bind(operand, ARRAY(Text())))
+                return value.bool_op("@>")(bound)
             case "hasAny":
-                return value.bool_op("&&")(bind(operand, ARRAY(Text())))
+                return value.bool_op("&&")(bound)
         raise AssertionError(how)
 
     def _to_one(self, entity: type[Row], row: Any, name: str, part: Filter, negated: bool) -> ColumnElement[bool]:

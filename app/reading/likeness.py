@@ -44,6 +44,7 @@ def alike(compiler: "Compiler", read: Read, *, trigrams: bool) -> Any:
     assert read.id is not None
     this = compiler.alias(entity)
     at = compiler.binder.bind(read.id, Uuid())
+    compiler.binder.unweighed = True
     values = [this.id.label("#id")]
     for attribute in COMPARED:
         value = effective(getattr(this, attribute), sight.treatment(entity, attribute, this))

@@ -42,7 +42,7 @@ from app.reading.read import (
     Term,
     TotalCount,
 )
-from app.reading.relations import kept_of
+from app.reading.relations import is_led, kept_of
 from app.reading.sight import How
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class _Connection:
         self.compiler, self.read, self.step, self.page = compiler, read, step, read.page
         terms = read.order or tuple(filter(self._readable, [Term(read.entity.newest, descending=True)]))
         self._gathered = step is None and compiler.sight.gathers(read.entity)
+        self._parts = self._in_parts(terms)
         self.terms = (*terms, Term("id", terms[-1].descending if terms else True))
         words = ",".join(f"{term.attribute} {'desc' if term.descending else 'asc'}" for term in self.terms)
         self.secret = compiler.cursors.key(f"{read.entity.__name__}:{words}")
@@ -78,6 +79,15 @@ class _Connection:
         # Nobody asked for the default order, so it does not refuse a caller who may not read what it goes by.
         row = self.compiler.alias(self.read.entity)
         return self.compiler.sight.treatment(self.read.entity, term.attribute, row).readable is not False
+
+    def _in_parts(self, terms: Sequence[Term]) -> tuple[How, ...]:
+        """What rows are gathered: first those owned, if an index holds them in this order."""
+        if not self._gathered:
+            return ()
+        entity, owning = self.read.entity, self.compiler.sight.owning(self.read.entity)
+        if owning is not None and len(terms) == 1 and is_led(entity, owning, terms[0].attribute):
+            return ("owned", "others")
+        return ("among",)
 
     def json(self) -> ColumnElement[Any]:
         """The whole object."""
@@ -105,13 +115,14 @@ class _Connection:
         def columns(row: Any) -> list[Any]:
             return self.compiler.columns(Near(self.read.entity, row, self.read.include_deleted), part.fields)
 
-        if self.page.after is None and self.page.before is None:
-            placed = self.placed(self._source())
+        if self.page.after is None and self.page.before is None and len(self._parts) < 2:
+            (source,) = self._sources()
+            placed = self.placed(source)
             inner = self._limited(placed, select(*columns(placed.row)), true(), self.page.size)
             return listed(whole, inner.subquery("#x")).label(part.key)
         page = self.rows(self.page.size)
         row = aliased(self.read.entity, page)
-        ordered = select(*columns(row)).order_by(page.c["#n"])
+        ordered = select(*columns(row)).select_from(row).order_by(page.c["#n"])
         return listed(whole, ordered.subquery("#x")).label(part.key)
 
     def _still(self, part: Part) -> ColumnElement[Any]:
@@ -171,15 +182,18 @@ class _Connection:
         entity, compiler = self.read.entity, self.compiler
         backward = self.page.backward
         start = self.page.before if backward else self.page.after
-        placed = self.placed(self._source())
-        conditions: list[ColumnElement[bool]] = [true()]
-        if start is not None:
-            place = self.place(start, "before" if backward else "after")
-            conditions = beyond(placed.keys, place, backward=backward)
-        if len(conditions) == 1:
+        windows = []
+        for placed in map(self.placed, self._sources()):
+            conditions: list[ColumnElement[bool]] = [true()]
+            if start is not None:
+                place = self.place(start, "before" if backward else "after")
+                conditions = beyond(placed.keys, place, backward=backward)
+            windows += [(placed, each) for each in conditions]
+        if len(windows) == 1:
+            ((placed, condition),) = windows
             numbered = select(placed.row, self._number(placed.keys))
-            return self._limited(placed, numbered, conditions[0], size).subquery(compiler.name())
-        found = union_all(*(self._limited(placed, select(placed.row), each, size) for each in conditions))
+            return self._limited(placed, numbered, condition, size).subquery(compiler.name())
+        found = union_all(*(self._limited(placed, select(placed.row), each, size) for placed, each in windows))
         row = aliased(entity, found.subquery(compiler.name()))
         keys = self.keys(row)
         numbered = select(row, self._number(keys)).order_by(*order_by(keys, backward=backward))
@@ -207,15 +221,19 @@ class _Connection:
         first = found.order_by(*order_by(placed.keys, backward=backward)).limit(literal_column("1"))
         return own(first, *placed.tables).scalar_subquery().is_not(None)
 
-    def _source(self) -> Any:
+    def _sources(self) -> list[Any]:
         """The rows of which a page is one: the table, or the rows in sight where these are gathered first."""
-        row, read, sight = self.compiler.alias(self.read.entity), self.read, self.compiler.sight
-        if not self._gathered:
-            return row
-        rights = sight.rows(read.entity, row, "among", include_deleted=read.include_deleted)
-        # OFFSET keeps PostgreSQL from walking the order after all: it takes those in sight to be more than they are.
-        gathered = select(row).where(*rights).offset(literal_column("0"))
-        return aliased(read.entity, gathered.subquery(self.compiler.name()))
+        return [self._gather(part) for part in self._parts] or [self.compiler.alias(self.read.entity)]
+
+    def _gather(self, how: How) -> Any:
+        read, compiler = self.read, self.compiler
+        row = compiler.alias(read.entity)
+        gathered = select(row).where(*compiler.sight.rows(read.entity, row, how, include_deleted=read.include_deleted))
+        if how != "owned":
+            # OFFSET keeps PostgreSQL from walking the order after all: it takes those in sight to be more than they
+            # are.
+            gathered = gathered.offset(literal_column("0"))
+        return aliased(read.entity, gathered.subquery(compiler.name()))
 
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
         return self.compiler.conditions(self.read, row, self.step, None if self._gathered else "row")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, any_, inspect
+from sqlalchemy import Column, ColumnElement, Table, any_, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 
@@ -81,6 +81,18 @@ def kept_of(entity: type[Row], attribute: str) -> Kept | None:
     descriptor: Any = inspect(entity).all_orm_descriptors.get(attribute)
     found: Kept | None = descriptor.info.get("kept") if descriptor is not None else None
     return found
+
+
+@cache
+def is_led(entity: type[Row], first: str, attribute: str) -> bool:
+    """Whether an index holds the rows of each value of ``first`` in the order of ``attribute``."""
+    return any(index.name == f"ix_{entity.__tablename__}_{first}_{attribute}_id" for index in _table(entity).indexes)
+
+
+def _table(entity: type[Row]) -> Table:
+    table = inspect(entity).local_table
+    assert isinstance(table, Table)
+    return table
 
 
 @cache

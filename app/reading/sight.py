@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement
 from app.models.base import Row
 from app.reading.read import Root
 
-How = Literal["set", "row", "among", "figure"]
+How = Literal["set", "row", "among", "owned", "others", "figure"]
 """``set`` finds all rows in sight, driven by what the caller owns; ``row`` tests a row that is already at hand;
-``among`` gathers rows in sight before anything else is asked of them, by the indexes of what they belong to; ``figure``
-finds all of a table mostly in sight: it leaves out what is gone instead of looking for what is there."""
+``among`` gathers rows in sight before anything else is asked of them, by the indexes of what they belong to; ``owned``
+and ``others`` are those that the caller owns and all others of these; ``figure`` finds all of a table mostly in sight:
+it leaves out what is gone instead of looking for what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Sight(Protocol):
 
     def gathers(self, entity: type[Row]) -> bool:
         """Whether the first rows of an order are found sooner by gathering those in sight than by walking the order."""
+
+    def owning(self, entity: type[Row]) -> str | None:
+        """The attribute by which the caller owns rows, where those in sight are ``owned`` and ``others``."""
 
     def treatment(self, entity: type[Row], attribute: str, row: Any) -> Treatment:
         """How ``attribute`` of ``row`` is shown."""
