@@ -33,7 +33,7 @@ from benchmarks.ours import COMMAND, ENVIRONMENT, statements_of, tokens
 from benchmarks.servers import prepared, serving
 from benchmarks.statements import measure
 
-console = Console(width=150)
+console = Console(width=170)
 _COMPARED = 25
 
 

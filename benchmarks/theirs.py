@@ -19,6 +19,7 @@ from app.db.ids import split_id
 from benchmarks.operations import Operation
 
 _FOLDER = Path(__file__).with_name("postgraphile")
+# PostGraphile needs Node 22; it comes with the packages, so that any Node that can run npm will do here.
 COMMAND = [str(_FOLDER / "node_modules" / ".bin" / "node"), str(_FOLDER / "server.mjs")]
 CALLERS = ("ADMIN", "SALES")
 
@@ -96,12 +97,19 @@ def missing() -> str | None:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"there is no {program}"
-    if not (_FOLDER / "node_modules" / ".package-lock.json").exists():
+    wanted = json.loads((_FOLDER / "package.json").read_text())["dependencies"]
+    if any(_installed(name) != version for name, version in wanted.items()):
         command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
         done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
         if done.returncode:
             return f"npm could not install it: {(done.stderr.strip() or 'it did not say why').splitlines()[0]}"
     return None
+
+
+def _installed(package: str) -> str | None:
+    """The version of a package that is installed."""
+    file = _FOLDER / "node_modules" / package / "package.json"
+    return str(json.loads(file.read_text())["version"]) if file.exists() else None
 
 
 def environment(connections: int) -> dict[str, str]:

@@ -8,28 +8,31 @@ GRANT SELECT ON customers, contacts, orders, order_lines, opportunities, tickets
 CREATE FUNCTION rapport_bench.me() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN current_setting('rapport_bench.user_id')::uuid;
 
--- A definer sees all rows: policies that asked each other would never end.
-CREATE FUNCTION rapport_bench.customers() RETURNS SETOF uuid LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT id FROM customers WHERE owner_id = rapport_bench.me()
-    UNION ALL
-    SELECT customer_id FROM opportunities WHERE owner_id = rapport_bench.me() AND deleted_at IS NULL
-    UNION ALL
-    SELECT customer_id FROM tickets WHERE assignee_id = rapport_bench.me() AND deleted_at IS NULL;
-END;
+-- Views show their owner's rows: policies that asked each other's tables would never end.
+CREATE VIEW rapport_bench.opportunities AS
+SELECT customer_id, owner_id FROM public.opportunities WHERE deleted_at IS NULL;
+CREATE VIEW rapport_bench.tickets AS
+SELECT customer_id, assignee_id FROM public.tickets WHERE deleted_at IS NULL;
+GRANT SELECT ON rapport_bench.opportunities, rapport_bench.tickets TO rapport_bench_seller;
 
+-- Customers are gathered once a statement, into arrays that indexes are sought by. Of the forms that were tried (tests
+-- row by row, hashed sets, a definer's function) this one took least CPU over the benchmark's lists.
 CREATE POLICY rapport_bench ON customers FOR SELECT TO rapport_bench_seller
-USING (owner_id = rapport_bench.me() OR id IN (SELECT rapport_bench.customers()));
+USING (
+    owner_id = rapport_bench.me()
+    OR id = ANY (ARRAY(SELECT customer_id FROM rapport_bench.opportunities WHERE owner_id = rapport_bench.me()))
+    OR id = ANY (ARRAY(SELECT customer_id FROM rapport_bench.tickets WHERE assignee_id = rapport_bench.me()))
+);
 CREATE POLICY rapport_bench ON contacts FOR SELECT TO rapport_bench_seller
-USING (customer_id IN (SELECT rapport_bench.customers()));
+USING (EXISTS (SELECT FROM customers WHERE customers.id = customer_id));
 CREATE POLICY rapport_bench ON orders FOR SELECT TO rapport_bench_seller
-USING (customer_id IN (SELECT rapport_bench.customers()));
+USING (EXISTS (SELECT FROM customers WHERE customers.id = customer_id));
 CREATE POLICY rapport_bench ON order_lines FOR SELECT TO rapport_bench_seller
 USING (EXISTS (SELECT FROM orders WHERE orders.id = order_id));
 CREATE POLICY rapport_bench ON opportunities FOR SELECT TO rapport_bench_seller
-USING (owner_id = rapport_bench.me() OR customer_id IN (SELECT rapport_bench.customers()));
+USING (owner_id = rapport_bench.me() OR EXISTS (SELECT FROM customers WHERE customers.id = customer_id));
 CREATE POLICY rapport_bench ON tickets FOR SELECT TO rapport_bench_seller
-USING (assignee_id = rapport_bench.me() OR customer_id IN (SELECT rapport_bench.customers()));
+USING (assignee_id = rapport_bench.me() OR EXISTS (SELECT FROM customers WHERE customers.id = customer_id));
 
 ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contacts ENABLE ROW LEVEL SECURITY;

@@ -46,11 +46,20 @@ const orderByName = addPgTableOrderBy({ schemaName: "public", tableName: "custom
   })),
 );
 
-// Lines join by the order's id alone, though their foreign key has the currency besides. They are a plain list.
+// Lines join by the order's id alone, though their foreign key has the currency besides, and are a plain list. The
+// function is left out because its name is that of a table's row.
 const tags = jsonPgSmartTags({
   version: 1,
   config: {
-    class: { "public.order_lines": { tags: { foreignKey: "(order_id) references orders (id)|@foreignFieldName lines|@foreignSimpleFieldName lines|@behavior list -connection" } } },
+    class: {
+      "public.order_lines": {
+        tags: {
+          foreignKey:
+            "(order_id) references orders (id)|@foreignFieldName lines|@foreignSimpleFieldName lines|@behavior list -connection",
+        },
+      },
+    },
+    procedure: { "public.exchange_rate": { tags: { behavior: "-*" } } },
   },
 });
 
@@ -63,7 +72,9 @@ const pgl = postgraphile({
     makePgService({
       connectionString: DATABASE_URL,
       schemas: ["public"],
-      poolConfig: { max: Number(process.env.CONNECTIONS ?? 8) },
+      // As many connections as requests at once: none waits for another. No JIT, as with the other servers; statements
+      // are prepared and kept by default.
+      poolConfig: { max: Number(process.env.CONNECTIONS ?? 8), options: "-c jit=off" },
     }),
   ],
   grafast: {
