@@ -1,13 +1,17 @@
 """The cases: every operation by several kinds of callers, and what was measured of each."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks import theirs
 from benchmarks.operations import OPERATIONS, PLAIN_ROLES, Operation, User, World
 from benchmarks.statements import Alone
 
 MIXED = "all roles"
+Request = tuple[bytes, str | None]
+"""A body, and the token that goes with it."""
 _SEED = 7
 
 
@@ -57,15 +61,26 @@ class Case:
             return None
         return ratio(server + postgres, self.alone.postgres_ms)
 
-    def requests(self, world: World, signed: dict[User, str], count: int, *, plain: bool) -> list[tuple[bytes, str]]:
-        """So many bodies with their tokens, the same ones every time."""
+    def asked(self, world: World, count: int, *, plain: bool) -> Iterator[tuple[dict[str, Any], User]]:
+        """The variables of so many requests and who makes them, the same ones every time."""
         chance = random.Random(f"{_SEED} {self.name}")
         roles = [role for role in self.roles if role in PLAIN_ROLES or not plain]
-        found = []
         for _ in range(count):
             user = chance.choice(world.users[chance.choice(roles)])
-            found.append((self.operation.body(chance, world, user), signed[user]))
-        return found
+            yield self.operation.variables(chance, world, user), user
+
+    def requests(self, world: World, signed: dict[User, str], count: int, *, plain: bool) -> list[tuple[bytes, str]]:
+        """So many bodies with their tokens."""
+        asked = self.asked(world, count, plain=plain)
+        return [(self.operation.body(variables), signed[user]) for variables, user in asked]
+
+    def translated(self, world: World, signed: dict[User, str], count: int) -> list[Request]:
+        """The same requests for (e): ADMIN, whom nothing holds back there, without a token."""
+        asked = self.asked(world, count, plain=True)
+        return [
+            (theirs.body(self.operation, variables), None if user.role == "ADMIN" else signed[user])
+            for variables, user in asked
+        ]
 
 
 def cases() -> list[Case]:

@@ -59,9 +59,9 @@ class Operation:
     roles: tuple[str, ...] = EVERYBODY
     requests: int = 600
 
-    def body(self, chance: random.Random, world: World, user: User) -> bytes:
-        """The body of one request of ``user``."""
-        return json.dumps({"query": self.document, "variables": self.variables(chance, world, user)}).encode()
+    def body(self, variables: Mapping[str, Any]) -> bytes:
+        """The body of one request."""
+        return json.dumps({"query": self.document, "variables": variables}).encode()
 
 
 def _one(chance: random.Random, world: World, user: User) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """One table of ratios from one run: ``python -m benchmarks.run`` (``make bench``).
 
-(a) this server, (b) an ordinary Strawberry server with DataLoaders, (c) PostgreSQL alone with our statements, and (d)
-an echo of the same bytes. Ids, filters and callers differ from request to request; no answer is kept anywhere. Then a
-deep page of some lists beside the first one, and the memory of this server over many requests.
+(a) this server, (b) an ordinary Strawberry server with DataLoaders, (c) PostgreSQL alone with our statements, (d) an
+echo of the same bytes, and (e) PostGraphile, where Node and npm are there to run it. Ids, filters and callers differ
+from request to request; no answer is kept anywhere. Then a deep page of some lists beside the first one, and the memory
+of this server over many requests.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,8 @@ from rich.table import Table
 
 from app.db.database import database_url
 from app.settings import get_settings
-from benchmarks import machine, memory, paging, targets
-from benchmarks.case import MIXED, Case, cases, ratio
+from benchmarks import machine, memory, paging, targets, theirs
+from benchmarks.case import MIXED, Case, Request, cases, ratio
 from benchmarks.cpu import postmaster_of
 from benchmarks.load import http_request, write_requests
 from benchmarks.operations import PLAIN_ROLES, World, read_world
@@ -31,7 +33,7 @@ from benchmarks.ours import COMMAND, ENVIRONMENT, statements_of, tokens
 from benchmarks.servers import prepared, serving
 from benchmarks.statements import measure
 
-console = Console(width=150)
+console = Console(width=170)
 _COMPARED = 25
 
 
@@ -76,24 +78,36 @@ class Bench:
 
     def graphql(self, server: str, command: list[str], *, plain: bool) -> None:
         """Measure all cases on a GraphQL server, and keep an answer of each for the echo."""
-        environment = {"DATABASE_URL": self.url, **ENVIRONMENT}
-        with serving(command, environment) as (pid, port):
+        with serving(command, {"DATABASE_URL": self.url, **ENVIRONMENT}) as (pid, port):
             for case in self.cases:
+                answers = self.keep(case, server, port, case.requests(self.world, self.signed, _COMPARED, plain=True))
+                (self.folder / f"{case.slug}.json").write_bytes(sorted(answers, key=len)[_COMPARED // 2])
                 requests = case.requests(self.world, self.signed, case.operation.requests, plain=plain)
-                self.keep(case, server, port)
-                raw = [http_request("/graphql", body, token) for body, token in requests]
-                self.load(case, server, pid, port, raw)
+                self.load(case, server, pid, port, [http_request("/graphql", body, token) for body, token in requests])
 
-    def keep(self, case: Case, server: str, port: int) -> None:
-        """Keep some answers, to compare them and to echo one of middling length."""
-        requests = case.requests(self.world, self.signed, _COMPARED, plain=True)
+    def postgraphile(self) -> None:
+        """Measure the cases on PostGraphile that it serves, or say why not."""
+        if lacking := theirs.missing():
+            console.print(f"  (e) is left out: {lacking}.")
+            return
+        environment = {"DATABASE_URL": self.url, **ENVIRONMENT, **theirs.environment(self.given.connections)}
+        with theirs.policies(self.url), serving(theirs.COMMAND, environment) as (pid, port):
+            for case in self.cases:
+                if case.callers in theirs.CALLERS:
+                    self.keep(case, "e", port, case.translated(self.world, self.signed, _COMPARED))
+                    requests = case.translated(self.world, self.signed, case.operation.requests)
+                    raw = [http_request("/graphql", body, token) for body, token in requests]
+                    self.load(case, "e", pid, port, raw)
+
+    def keep(self, case: Case, server: str, port: int, requests: Sequence[Request]) -> list[bytes]:
+        """Keep some answers, to compare them."""
         found = []
         for body, token in requests:
-            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            address = f"http://127.0.0.1:{port}/graphql"
-            found.append(httpx.post(address, content=body, headers=headers, timeout=60).content)
-        (self.folder / f"{case.slug}.{server}").write_text(json.dumps([json.loads(answer)["data"] for answer in found]))
-        (self.folder / f"{case.slug}.json").write_bytes(sorted(found, key=len)[_COMPARED // 2])
+            headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+            found.append(httpx.post(f"http://127.0.0.1:{port}/graphql", content=body, headers=headers, timeout=60))
+        answers = [answer.json()["data"] for answer in found]
+        (self.folder / f"{case.slug}.{server}").write_text(json.dumps(answers))
+        return [answer.content for answer in found]
 
     def echo(self) -> None:
         """Measure the echo of an answer of each case."""
@@ -144,25 +158,30 @@ class Bench:
         """This server, running."""
         return serving(COMMAND, {"DATABASE_URL": self.url, **ENVIRONMENT})
 
-    def agreement(self) -> str:
-        """How many answers of (a) and (b) are the same."""
+    def agreement(self, other: str, reading: Callable[[Any], Any]) -> tuple[int, int]:
+        """How many answers of (a) and ``other`` are the same as far as ``reading`` them goes, and of how many."""
         same = total = 0
         for case in self.cases:
-            ours, theirs = self.folder / f"{case.slug}.a", self.folder / f"{case.slug}.b"
-            if ours.exists() and theirs.exists():
-                pairs = list(zip(json.loads(ours.read_text()), json.loads(theirs.read_text()), strict=True))
-                same, total = same + sum(a == b for a, b in pairs), total + len(pairs)
-        return f"(a) and (b) gave the same answer to {same} of {total} requests." if total else ""
+            ours, others = self.folder / f"{case.slug}.a", self.folder / f"{case.slug}.{other}"
+            if ours.exists() and others.exists():
+                pairs = list(zip(json.loads(ours.read_text()), json.loads(others.read_text()), strict=True))
+                same, total = same + sum(reading(a) == reading(b) for a, b in pairs), total + len(pairs)
+        return same, total
 
     def print(self, seconds: float) -> None:
         """Print all that was measured."""
         console.print(report(self.cases))
         console.print(
             "(a) this server, (b) Strawberry with DataLoaders, (c) PostgreSQL alone with the statements of (a),"
-            f" (d) an echo. For all roles, (b) serves {', '.join(PLAIN_ROLES)} only."
+            f" (d) an echo, (e) PostGraphile. For all roles, (b) serves {', '.join(PLAIN_ROLES)} only; (e) checks"
+            " nothing for ADMIN, and has row-level security for SALES."
         )
-        if agreement := self.agreement():
-            console.print(agreement)
+        same, total = self.agreement("b", lambda answer: answer)
+        if total:
+            console.print(f"(a) and (b) gave the same answer to {same} of {total} requests.")
+        same, total = self.agreement("e", theirs.ids)
+        if total:
+            console.print(f"(a) and (e) gave the same rows, in the same order, to {same} of {total} requests.")
         if self.paged:
             console.print(paging.report(self.paged))
         if self.held:
@@ -178,9 +197,9 @@ def _cell(value: float | None, form: str = ".2f") -> str:
 def report(found: list[Case]) -> Table:
     """The figures side by side. CPU is in milliseconds a request."""
     table = Table(title="CPU ms a request (server, PostgreSQL) and requests a second", show_lines=False)
-    for column in ("operation / callers", "kB", "a srv", "a pg", "b srv", "b pg", "c pg", "d srv", "a /s", "b /s"):
+    for column in ("operation / callers", "kB", "a srv", "a pg", "b srv", "b pg", "c pg", "d srv", "e srv", "e pg"):
         table.add_column(column, justify="left" if column.startswith("op") else "right")
-    for column in ("a p50", "a p99", "b÷a CPU", "a÷b /s", "a÷c CPU"):
+    for column in ("a /s", "b /s", "a p50", "a p99", "b÷a CPU", "a÷b /s", "a÷c CPU"):
         table.add_column(column, justify="right")
     for case in found:
         cpu, figure = case.cpu, case.figure
@@ -193,7 +212,7 @@ def report(found: list[Case]) -> Table:
                 for value in (cpu("a", "server"), cpu("a", "postgres"), cpu("b", "server"), cpu("b", "postgres"))
             ),
             _cell(case.alone.postgres_ms if case.alone else None),
-            _cell(cpu("d", "server")),
+            *(_cell(value) for value in (cpu("d", "server"), cpu("e", "server"), cpu("e", "postgres"))),
             _cell(figure("a", "per_second"), ",.0f"),
             _cell(figure("b", "per_second"), ",.0f"),
             _cell(figure("a", "p50_ms"), ".1f"),
@@ -214,7 +233,7 @@ def main() -> None:
         "--warm", type=float, default=2, help="seconds that (a) is asked before; twice that for all roles"
     )
     parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--servers", default="abcd", help="which of a, b, c and d to measure")
+    parser.add_argument("--servers", default="abcde", help="which of a, b, c, d and e to measure")
     parser.add_argument("--only", default="", help="only operations with this in their name")
     parser.add_argument("--no-pages", dest="pages", action="store_false", help="leave deep pages out")
     parser.add_argument("--memory-requests", type=int, default=100_000, help="requests of the memory test, 0 for none")
@@ -232,6 +251,8 @@ def main() -> None:
             bench.graphql("a", COMMAND, plain=False)
         if "b" in given.servers:
             bench.graphql("b", [sys.executable, "-m", "benchmarks.dataloader_server"], plain=True)
+        if "e" in given.servers:
+            bench.postgraphile()
         if "c" in given.servers:
             bench.alone()
         if "d" in given.servers:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from benchmarks import memory, paging
-from benchmarks.case import Case
+from benchmarks.case import Case, ratio
 
 Value = Callable[[Case], float | None]
 
@@ -34,6 +34,10 @@ def _postgres(case: Case) -> float | None:
     return case.cpu("a", "postgres")
 
 
+def _theirs(what: str) -> Value:
+    return lambda case: ratio(case.cpu("e", what), case.cpu("a", what))
+
+
 # The limits of PostgreSQL's CPU are what PostGraphile's takes on the same tables.
 TARGETS = (
     Target("one customer: server CPU ms", "one customer", _server, 0.4),
@@ -44,6 +48,12 @@ TARGETS = (
     Target("one customer: PostgreSQL CPU ms", "one customer", _postgres, 0.16),
     Target("50 customers: PostgreSQL CPU ms", "50 customers", _postgres, 0.29),
     Target("nested: PostgreSQL CPU ms", "nested", _postgres, 4.9),
+    Target("one customer: server CPU, (e) ÷ (a)", "one customer", _theirs("server"), 1, least=True),
+    Target("50 customers: server CPU, (e) ÷ (a)", "50 customers", _theirs("server"), 1, least=True),
+    Target("nested: server CPU, (e) ÷ (a)", "nested", _theirs("server"), 1, least=True),
+    Target("one customer: PostgreSQL CPU, (e) ÷ (a)", "one customer", _theirs("postgres"), 1, least=True),
+    Target("50 customers: PostgreSQL CPU, (e) ÷ (a)", "50 customers", _theirs("postgres"), 1, least=True),
+    Target("nested: PostgreSQL CPU, (e) ÷ (a)", "nested", _theirs("postgres"), 1, least=True),
 )
 
 
