@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import aliased
+
+from app.models.rows import Rows
 
 
 def computed(
@@ -59,7 +60,7 @@ class Kept:
 
     def of(self, row: Any) -> ColumnElement[Any]:
         """The value of ``row``, looked up in the table."""
-        beside: Any = aliased(self.table)
+        beside = Rows.named(self.table)
         found = select(self.value(beside)).where(getattr(beside, self.key) == row.id, row.deleted_at.is_(None))
         value: ColumnElement[Any] = found.correlate_except(beside).scalar_subquery()
         return value if self.otherwise is None else func.coalesce(value, self.otherwise, type_=value.type)

@@ -1,8 +1,8 @@
 """Names for tables in a statement, which are made once and used again in the next one.
 
-SQLAlchemy makes a column object for every column of an alias, a third of a millisecond in all, and a statement may
-have dozens. Of two statements both can have the same alias; two places in one statement cannot, for a subquery
-would take the table of the other place for its own.
+SQLAlchemy makes a column object for every column of an alias, and a statement may have dozens. Of two statements both
+can have the same alias; two places in one statement cannot, for a subquery would take the table of the other place for
+its own.
 """
 
 import threading
@@ -10,9 +10,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy.orm import aliased
-
 from app.models.base import Row
+from app.models.rows import Rows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,14 +36,14 @@ def alias(entity: type[Row], name: str | None = None) -> Any:
     """The table of ``entity`` under ``name``, or under one that SQLAlchemy finds: another one with every call, until
     the statement is made. Outside of ``one_statement`` it is new."""
     if _kept.taken is None:
-        return aliased(entity, name=name)
+        return Rows.named(entity, name)
     key = entity, name
     place = _kept.taken.get(key, 0)
     _kept.taken[key] = place + 1
     known = _kept.aliases.setdefault(key, [])
     if place < len(known):
         return known[place]
-    made = aliased(entity, name=name)
+    made = Rows.named(entity, name)
     # One after the last place that is kept is not kept either, for it would come to stand in the wrong one.
     if _kept.count < MOST and place == len(known):
         known.append(made)

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
-from sqlalchemy.orm import join
+from sqlalchemy import ColumnElement, and_, join
 
 from app.models.computed import Kept
 from app.reading.aliases import alias

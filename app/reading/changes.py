@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Text, Uuid, and_, case, cast, column, func
 from sqlalchemy.dialects.postgresql import JSONB, array
 
 from app.models.base import Row
+from app.models.rows import entity_of
 from app.reading.aliases import alias
 from app.reading.correlation import own, survivor
 from app.reading.printing import effective, masked
@@ -40,13 +41,7 @@ def shown_changes(sight: Sight, event: Any, about: type[Row] | None = None) -> C
     if whens or not everything:
         first = (bare, changes if everything else _facts(sight, changes))
         shown = case(first, *whens, else_=changes if everything else null())
-    return effective(shown, sight.treatment(type_of(event), "changes", event))
-
-
-def type_of(row: Any) -> type[Row]:
-    """The entity of an alias."""
-    found: type[Row] = inspect(row).mapper.class_
-    return found
+    return effective(shown, sight.treatment(entity_of(event), "changes", event))
 
 
 def _facts(sight: Sight, changes: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -7,9 +7,10 @@ tables are its own, and all others are those outside.
 
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Exists, Select, Uuid, exists, func, inspect, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, Exists, Select, Uuid, exists, func, literal_column, select
 
 from app.models.base import Row
+from app.models.rows import entity_of
 from app.reading.aliases import alias
 
 
@@ -34,6 +35,6 @@ def survivor(entity: type[Row], at: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def with_merged(row: Any, attribute: str) -> ColumnElement[Any]:
     """The array of the id of ``row`` and of those that were merged into it; ``attribute`` is its id."""
-    merged: Any = alias(inspect(row).mapper.class_)
+    merged: Any = alias(entity_of(row))
     others = own(select(getattr(merged, attribute)).where(merged.merged_into_id == row.id), merged)
     return func.array_append(func.array(others.scalar_subquery()), getattr(row, attribute), type_=ARRAY(Uuid()))

@@ -22,8 +22,8 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import aliased
 
+from app.models.rows import Rows
 from app.reading.beside import Beside
 from app.reading.correlation import own, there
 from app.reading.cursors import payload, reader, signed
@@ -121,7 +121,7 @@ class _Connection:
             inner = self._limited(placed, select(*columns(placed.row)), true(), self.page.size)
             return listed(whole, inner.subquery("#x")).label(part.key)
         page = self.rows(self.page.size)
-        row = aliased(self.read.entity, page)
+        row: Any = Rows(self.read.entity, page)
         ordered = select(*columns(row)).select_from(row).order_by(page.c["#n"])
         return listed(whole, ordered.subquery("#x")).label(part.key)
 
@@ -194,7 +194,7 @@ class _Connection:
             numbered = select(placed.row, self._number(placed.keys))
             return self._limited(placed, numbered, condition, size).subquery(compiler.name())
         found = union_all(*(self._limited(placed, select(placed.row), each, size) for placed, each in windows))
-        row = aliased(entity, found.subquery(compiler.name()))
+        row: Any = Rows(entity, found.subquery(compiler.name()))
         keys = self.keys(row)
         numbered = select(row, self._number(keys)).order_by(*order_by(keys, backward=backward))
         return numbered.limit(literal_column(str(size))).subquery(compiler.name())
@@ -233,7 +233,7 @@ class _Connection:
             # OFFSET keeps PostgreSQL from walking the order after all: it takes those in sight to be more than they
             # are.
             gathered = gathered.offset(literal_column("0"))
-        return aliased(read.entity, gathered.subquery(compiler.name()))
+        return Rows(read.entity, gathered.subquery(compiler.name()))
 
     def _conditions(self, row: Any) -> list[ColumnElement[bool]]:
         return self.compiler.conditions(self.read, row, self.step, None if self._gathered else "row")
@@ -263,7 +263,7 @@ class _Walk:
         if owner.page.backward:
             page = select(page).order_by(page.c["#n"].desc()).subquery(owner.compiler.name())
         self.page = page
-        self.row = aliased(owner.read.entity, page)
+        self.row: Any = Rows(owner.read.entity, page)
         self.number = page.c["#n"]
         self.source: Any = page
 
