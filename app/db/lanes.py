@@ -86,14 +86,19 @@ class Lanes:
     async def _take(self, anew: bool = False) -> Lane:
         """A lane, if possible one that plans in this way, and one of the places that ``_free`` counts."""
         await self._free.acquire()
-        fitting = (place for place in range(len(self._idle) - 1, -1, -1) if self._idle[place].anew is anew)
-        place = next(fitting, None if self._open < self._most else -1)
-        if self._idle and place is not None:
-            lane = self._idle.pop(place)
-            if not lane.connection.is_closed():
-                return lane
+        lane = self._waiting(anew)
+        if lane is not None and not lane.connection.is_closed():
+            return lane
+        if lane is not None:
             self._open -= 1
         return await self._opened()
+
+    def _waiting(self, anew: bool) -> Lane | None:
+        """An idle lane that plans in this way; where no more may be opened, any."""
+        for place in range(len(self._idle) - 1, -1, -1):
+            if self._idle[place].anew is anew:
+                return self._idle.pop(place)
+        return self._idle.pop() if self._idle and self._open >= self._most else None
 
     async def _opened(self) -> Lane:
         self._open += 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Table, bindparam
+from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql import Executable
 from sqlalchemy.types import TypeEngine
@@ -33,27 +33,29 @@ class Binder:
 
     def __init__(self) -> None:
         self.operands: dict[str, Operand] = {}
+        self._known: dict[tuple[int, str], BindParameter[Any]] = {}
         self.weighed: dict[str, tuple[str, str, str]] = {}
         self.unweighed = False
         """Whether there is an operand on whose value the best way to the rows hangs, nobody can say how."""
 
     def bind(self, operand: Operand, kind: TypeEngine[Any]) -> BindParameter[Any]:
-        """The place of ``operand`` in the statement."""
-        name = f"p{len(self.operands)}"
-        self.operands[name] = operand
-        return bindparam(name, type_=kind)
+        """The place of ``operand`` in the statement; the same one for the same operand."""
+        key = (id(operand), repr(kind))
+        if key not in self._known:
+            name = f"p{len(self.operands)}"
+            self.operands[name] = operand
+            self._known[key] = bindparam(name, type_=kind)
+        return self._known[key]
 
     def compared(
-        self, value: ColumnElement[Any], how: str, operand: Operand, kind: TypeEngine[Any]
+        self, operand: Operand, kind: TypeEngine[Any], column: tuple[str, str] | None, how: str
     ) -> BindParameter[Any]:
-        """The place of ``operand``, to which rows are compared by ``value``."""
+        """The place of ``operand``, to which rows are compared by a ``column`` of a table, or by what is none."""
         found = self.bind(operand, kind)
-        element = value.__clause_element__() if hasattr(value, "__clause_element__") else value
-        table = getattr(getattr(element, "table", None), "element", None)
-        if isinstance(table, Table):
-            self.weighed[found.key] = (table.name, element.name, how)
-        else:
+        if column is None:
             self.unweighed = True
+        else:
+            self.weighed[found.key] = (*column, how)
         return found
 
 

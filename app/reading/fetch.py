@@ -10,7 +10,6 @@ import asyncpg
 import structlog
 
 from app.db.lanes import Lanes
-from app.errors import StatementTimeoutError
 from app.reading.binding import Statement
 from app.reading.likeness import SIMILAR
 from app.reading.spread import Spread
@@ -18,7 +17,7 @@ from app.settings import Settings
 
 SPREAD_FOR = 600.0
 """Seconds after which the spread of values is looked up anew."""
-_FIRST, _RETRY = 1.0, 5.0
+_FIRST, _RETRY = 1.0, 60.0
 _log = structlog.get_logger("rapport.reader")
 _HAS_TRIGRAMS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')"
 
@@ -76,7 +75,7 @@ class Reader:
             try:
                 self.spread = await Spread.of(self.lanes)
                 await asyncio.sleep(SPREAD_FOR)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, StatementTimeoutError):
+            except Exception:
                 _log.exception("the spread of values could not be looked up")
                 await asyncio.sleep(_RETRY)
 

@@ -38,7 +38,7 @@ from app.reading.read import (
     ToOneFilter,
     Word,
 )
-from app.reading.relations import kept_of, relation
+from app.reading.relations import kept_of, relation, stored
 from app.reading.sight import Sight
 
 _CONTRARY = {"eq": "ne", "in": "notIn", "lt": "gte", "lte": "gt"}
@@ -128,7 +128,7 @@ class FilterCompiler:
     def compared(self, value: ColumnElement[Any], part: Compare) -> ColumnElement[bool]:
         """The condition that ``value``, which anybody may know, stands in that relation to the operand; never NULL."""
         opposite = {"ne": "eq", "notIn": "in"}.get(part.how)
-        found = self._holds(value, opposite or part.how, part.operand, part.how)
+        found = self._holds(value, opposite or part.how, part.operand, None, part.how)
         return found.is_not(True) if opposite else found.is_(True)
 
     def _compare(
@@ -140,7 +140,7 @@ class FilterCompiler:
 
         def holds(value: ColumnElement[Any]) -> ColumnElement[bool]:
             weighed = _CONTRARY.get(part.how, part.how) if negated else part.how
-            found = self._holds(value, opposite or part.how, part.operand, weighed)
+            found = self._holds(value, opposite or part.how, part.operand, stored(entity, part.attribute), weighed)
             if kept is None and treatment.readable is not True:
                 found = and_(treatment.readable, found)  # type: ignore[arg-type]  # False is SQL's false.
             return found.is_not(True) if negated != bool(opposite) else found
@@ -149,7 +149,9 @@ class FilterCompiler:
             return kept_there(kept, row, treatment, holds, may_be_deleted=may_be_deleted)
         return holds(getattr(row, part.attribute))
 
-    def _holds(self, value: ColumnElement[Any], how: str, operand: Operand, weighed: str) -> ColumnElement[bool]:
+    def _holds(
+        self, value: ColumnElement[Any], how: str, operand: Operand, column: tuple[str, str] | None, weighed: str
+    ) -> ColumnElement[bool]:
         if how == "eq" and _is_literal(operand):
             return value == _literal(operand)
         kind: TypeEngine[Any] = Text() if isinstance(value.type, Enum) else value.type
@@ -157,7 +159,7 @@ class FilterCompiler:
             kind = ARRAY(kind if how == "in" else Text())
         elif how in ("contains", "startsWith", "endsWith"):
             kind = Text()
-        bound: ColumnElement[Any] = self._binder.compared(value, weighed, operand, kind)
+        bound: ColumnElement[Any] = self._binder.compared(operand, kind, column, weighed)
         match how:
             case "eq":
                 return value == bound

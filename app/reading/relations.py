@@ -10,6 +10,7 @@ from sqlalchemy.sql import visitors
 
 from app.models.base import Row
 from app.models.computed import Kept
+from app.models.rows import Rows
 from app.reading.correlation import with_merged
 
 
@@ -93,6 +94,17 @@ def _table(entity: type[Row]) -> Table:
     table = inspect(entity).local_table
     assert isinstance(table, Table)
     return table
+
+
+@cache
+def stored(entity: type[Row], attribute: str) -> tuple[str, str] | None:
+    """The table and the column in which ``attribute`` stands; None where it is worked out."""
+    kept = kept_of(entity, attribute)
+    if kept is not None:
+        column = kept.value(Rows.named(kept.table))
+        return (kept.table.__tablename__, column.name) if isinstance(column, Column) else None
+    columns = inspect(entity).columns
+    return (_table(entity).name, columns[attribute].name) if attribute in columns else None
 
 
 @cache

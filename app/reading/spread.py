@@ -18,7 +18,6 @@ from typing import Any
 from app.reading.binding import Statement, Weighed
 
 _INEQUALITY, _RANGE, _ELEMENTS = 1 / 3, 0.005, 10
-_LOWER, _UPPER = ("gt", "gte"), ("lt", "lte")
 _PAGE = 50
 _NEAR = 3.0
 SMALL = 2_000
@@ -124,7 +123,7 @@ def _ordinary(found: Sequence[tuple[Weighed, Column]], arguments: Sequence[Any])
     if rows < SMALL:
         return True
     share = assumed = 1.0
-    bounded: dict[str, list[float]] = {}
+    bounded: dict[str, dict[bool, float]] = {}
     for weighed, column in found:
         value = arguments[weighed.place]
         if value is None:
@@ -136,10 +135,13 @@ def _ordinary(found: Sequence[tuple[Weighed, Column]], arguments: Sequence[Any])
                 real = sum(column.equal(each) for each in set(value))
                 taken = _ELEMENTS * column.average
             case "lt" | "lte" | "gt" | "gte":
-                real, taken = column.below(value), _INEQUALITY
-                if weighed.how in _LOWER:
+                lower = weighed.how in ("gt", "gte")
+                real = column.below(value)
+                if lower:
                     real = max(1 - column.nulls - real, 0)
-                bounded.setdefault(weighed.column, []).append(real)
+                # Of two bounds on the same side the narrower one counts.
+                sides = bounded.setdefault(weighed.column, {})
+                sides[lower] = min(real, sides.get(lower, 1))
                 continue
             case _:
                 return False
@@ -147,11 +149,10 @@ def _ordinary(found: Sequence[tuple[Weighed, Column]], arguments: Sequence[Any])
         if weighed.how in ("ne", "notIn"):
             real, taken = 1 - real, 1 - taken
         share, assumed = share * real, assumed * taken
-    for shares in bounded.values():
-        if len(shares) == 1:
-            share, assumed = share * shares[0], assumed * _INEQUALITY
-        else:
-            share, assumed = share * max(sum(shares) - len(shares) + 1, 0), assumed * _RANGE
+    for sides in bounded.values():
+        between = len(sides) == 2
+        share *= max(sum(sides.values()) - between, 0)
+        assumed *= _RANGE if between else _INEQUALITY
     # Walking the order for a page costs page / share, finding and sorting all costs share times rows. Where these are
     # equal one plan is as good as the other, and on either side of it one of them is the right one.
     turn = (_PAGE / rows) ** 0.5
