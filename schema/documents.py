@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +19,7 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 
 from schema.coercion import coercer
 from schema.limits import Figures, figures
@@ -40,6 +41,10 @@ class Operation:
     name: str
     roots: dict[str, list[FieldNode]] | None
     """The root fields by response key, where they do not depend on variables or fragments."""
+    bare: DocumentNode
+    """The operation and the fragments, without what it says of its variables."""
+    signatures: Mapping[str, GraphQLVariableSignature]
+    """What it says of them."""
 
     def field_of(self, path: Sequence[str | int] | None) -> str:
         """The name of the root field to which a path in the answer leads; its response key where that is not plain."""
@@ -121,8 +126,19 @@ class Documents:
                     fragments,
                     definition.name.value if definition.name else "",
                     _roots(definition),
+                    _bare(definition, fragments),
+                    _signatures(self._schema, definition),
                 )
         return document
+
+
+def _bare(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> DocumentNode:
+    return DocumentNode(definitions=(replace(operation, variable_definitions=()), *fragments.values()))
+
+
+def _signatures(schema: GraphQLSchema, operation: OperationDefinitionNode) -> dict[str, GraphQLVariableSignature]:
+    found = (get_variable_signature(schema, each) for each in operation.variable_definitions or ())
+    return {each.name: each for each in found if isinstance(each, GraphQLVariableSignature)}
 
 
 def _roots(operation: OperationDefinitionNode) -> dict[str, list[FieldNode]] | None:

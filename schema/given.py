@@ -38,7 +38,7 @@ def read_input(entity: type[Row], values: Any, path: tuple[str, ...], more: Refe
         target = more.get(attribute) or reference_of(entity, attribute)
         if target is not None:
             _refer(found, attribute, target, value)
-        elif isinstance(value, list) and value and get_object_definition(value[0]) and attribute != "external_refs":
+        elif isinstance(value, list) and value and _is_input(value[0].__class__) and attribute != "external_refs":
             found.given.values[attribute] = [_member(found, attribute, n, each, more) for n, each in enumerate(value)]
         else:
             found.given.values[attribute] = _plain(value)
@@ -55,6 +55,11 @@ def _items(values: Any) -> Iterator[tuple[str, Any]]:
         value = here[name]
         if value is not UNSET:
             yield name, value
+
+
+@cache
+def _is_input(kind: Any) -> bool:
+    return get_object_definition(kind) is not None
 
 
 @cache

@@ -106,6 +106,9 @@ def _related(
     far: Any = alias(found.target)
     conditions = sight.rows(found.target, far, "row", parent_seen=found.from_parent, referred=not found.many)
     if found.many:
+        if found.from_parent and hasattr(entity, "deleted_at"):
+            # Rows that follow a deleted one are not seen, and neither is what the history tells of them.
+            conditions = [*conditions, row.deleted_at.is_(None)]
         # A list is told as one value: there is no telling apart what of it may be read. But for one that is told row
         # by row.
         parts = [sight.treatment(found.target, each, far) for each in sight.fields(found.target).values()]

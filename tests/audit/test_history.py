@@ -157,6 +157,25 @@ async def test_who_could_restore_a_record_sees_its_history(office: Office) -> No
     assert after(nodes[1]) == NEW
 
 
+async def test_the_comments_of_a_deleted_ticket_are_not_told(office: Office) -> None:
+    """They are not shown on it either, to whoever could bring it back."""
+    document = "{ tickets(first: 50) { nodes { id comments(first: 1) { nodes { id body internal } } } } }"
+    nodes = (await office.do(document, "MANAGER"))["data"]["tickets"]["nodes"]
+    id, comment = next((node["id"], *node["comments"]["nodes"]) for node in nodes if node["comments"]["nodes"])
+    ticket = next(row for row in office.rows.all("Ticket") if typed_id(row) == id)
+    await told(office, ticket, "Ticket", comments=comment)
+    asked = "query($id: ID!) { ticket(id: $id, includeDeleted: true) { history(first: 1) { nodes { changes } } } }"
+
+    async def shown(role: str) -> Any:
+        (event,) = (await office.do(asked, role, id=id))["data"]["ticket"]["history"]["nodes"]
+        return after(event)
+
+    assert await shown("MANAGER") == await shown("ADMIN") == {"comments": comment}
+    await office.connection.execute("UPDATE tickets SET deleted_at = now() WHERE id = $1", ticket.id)
+    assert await shown("MANAGER") == {}
+    assert await shown("ADMIN") == {"comments": comment}
+
+
 async def test_where_others_acted_from_stands_in_no_history(office: Office) -> None:
     row = await updated(office, "probe_1")
     for role, told_too in (("SALES", False), ("MANAGER", False), ("INTEGRATION", False), ("AUDITOR", True)):
