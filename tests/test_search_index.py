@@ -89,7 +89,7 @@ async def test_a_long_word_is_sought_in_the_trigram_index(big: Big) -> None:
         f"%{word}%",
     )
     assert found["totalCount"] > 0
-    plan = await big.explained(SEARCH, [f"%{word}%"] * 2, s=word)
+    plan = await big.explained(SEARCH, [f"%{word}%"], s=word)
     assert "ix_customers_text" in plan, plan
     assert "Seq Scan on customers" not in plan, plan
 
@@ -103,7 +103,7 @@ async def test_a_chinese_name_of_two_characters_is_sought_by_its_beginning(big: 
     found = await big.found(SEARCH, s=word)
     assert found["totalCount"] > 0
     assert all(node["name"].startswith(word) for node in found["nodes"])
-    plan = await big.explained(SEARCH, [word] * 2, s=word)
+    plan = await big.explained(SEARCH, [word], s=word)
     assert "ix_customers_name_lower" in plan, plan
     assert "Seq Scan on customers" not in plan, plan
 
