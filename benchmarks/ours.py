@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 
 from app.main import create_app
+from app.reading.spread import Spread
 from app.settings import Settings
 from auth.tokens import AccessTokens
 from benchmarks.operations import User
-from benchmarks.statements import Pair
+from benchmarks.statements import Run
 
 SECRET = "only for measuring, on a database of demo data"
 ENVIRONMENT = {
@@ -30,16 +31,18 @@ def tokens(users: Sequence[User]) -> dict[User, str]:
     return {user: signer.sign(user.id, user.id)[0] for user in users}
 
 
-async def statements_of(url: str, requests: Sequence[tuple[bytes, str]]) -> list[Pair]:
-    """The statements with their arguments that this server runs for requests, given as bodies with their tokens."""
+async def statements_of(url: str, requests: Sequence[tuple[bytes, str]]) -> list[Run]:
+    """The statements with their arguments that this server runs for requests, given as bodies with their tokens, and
+    how it has them planned."""
     app = create_app(Settings(secret=SECRET), url)
-    pairs: list[Pair] = []
+    runs: list[Run] = []
     async with app.router.lifespan_context(app):
         reader = app.state.server.reader
+        reader.spread = await Spread.of(reader.lanes)
         fetch = reader.fetch
 
         async def noting(statement: Any, arguments: Sequence[Any]) -> Any:
-            pairs.append((statement.sql, tuple(arguments)))
+            runs.append((statement.sql, tuple(arguments), not reader.spread.ordinary(statement, arguments)))
             return await fetch(statement, arguments)
 
         reader.fetch = noting
@@ -47,4 +50,4 @@ async def statements_of(url: str, requests: Sequence[tuple[bytes, str]]) -> list
             for body, token in requests:
                 headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
                 (await client.post("/graphql", content=body, headers=headers)).raise_for_status()
-    return pairs
+    return runs

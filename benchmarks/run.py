@@ -121,8 +121,8 @@ class Bench:
         """Measure PostgreSQL alone with the statements of this server."""
         for case in self.cases:
             requests = case.requests(self.world, self.signed, 300, plain=False)
-            pairs = asyncio.run(statements_of(self.url, requests))
-            case.alone = asyncio.run(measure(self.url, pairs, seconds=self.given.seconds))
+            runs = asyncio.run(statements_of(self.url, requests))
+            case.alone = asyncio.run(measure(self.url, runs, seconds=self.given.seconds))
             console.print(
                 f"  (c) {case.name}: {case.alone.per_second:,.0f}/s, PostgreSQL {_cell(case.alone.postgres_ms)} ms"
             )

@@ -23,7 +23,7 @@ _NEAR = 3.0
 SMALL = 2_000
 """A table of so few rows is gone through as soon as it is planned for."""
 
-SPREADS = """
+_SPREADS = """
     SELECT cls.relname, s.attname, cls.reltuples::float8, s.null_frac, s.n_distinct, s.most_common_freqs,
            s.most_common_vals::text::{kind}[], {bounds}
     FROM pg_stats s
@@ -97,7 +97,7 @@ class Spread:
         found: dict[tuple[str, str], Column] = {}
         for kind, types, ordered in _FAMILIES:
             bounds = f"s.histogram_bounds::text::{kind}[]" if ordered else "NULL"
-            for row in await lanes.fetch(SPREADS.format(kind=kind, types=types, bounds=bounds)):
+            for row in await lanes.fetch(_SPREADS.format(kind=kind, types=types, bounds=bounds)):
                 table, name, rows, nulls, different, freqs, values, edges = row
                 common = dict(zip(values or (), freqs or (), strict=False))
                 if rows >= 0:
